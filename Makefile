@@ -1,0 +1,84 @@
+# Two commands: `make serve` answers, `make test` passes. `make help` lists the rest.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BUNDLE ?= artifacts
+DATA ?= data/names
+IMAGE ?= fastapi-ml
+# Which torch: uv's name of a build (cpu, cu128, ...). Empty: what pip finds, right where a CPU wheel is at hand.
+TORCH_BACKEND ?= $(if $(PIP_FIND_LINKS),,cpu)
+ENGINE ?= $(firstword $(foreach engine,docker podman,$(if $(shell $(engine) info >/dev/null 2>&1 && echo yes),$(engine))))
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help serve test train validate lint image e2e data lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
+	@echo "Serving $(BUNDLE) on http://$(HOST):$(PORT) (page of routes: /docs). Ctrl-C stops."
+	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR=$(BUNDLE) $(BIN)/python -m api
+
+test: $(VENV)/.dev ## Run the tests
+	@$(BIN)/pytest
+
+train: $(VENV)/.dev ## Train on DATA and write the bundle to BUNDLE
+	@$(BIN)/python -m model train $(BUNDLE) $(DATA)
+
+validate: $(VENV)/.dev ## Check the names in DATA
+	@$(BIN)/python -m model validate $(DATA)
+
+lint: $(VENV)/.dev ## Run every linter and the type checker
+	@$(BIN)/pre-commit run --all-files
+
+image: ## Build the image IMAGE with docker, or podman where there is no docker
+	@test -n "$(ENGINE)" || { echo "Neither docker nor podman answers: install one of them and start it." >&2; exit 1; }
+	@echo "Building $(IMAGE) with $(ENGINE)."
+	@$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(BUILD_ARGS) \
+		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" -t $(IMAGE) -f Dockerfile .
+
+e2e: $(VENV)/.dev ## Test the image, and the chart on the cluster that KUBECONFIG names
+	@$(BIN)/pytest tests/e2e
+
+data: ## Build data/names again from its pinned packages, in an environment of its own
+	@$(PYTHON) -m venv build/data-venv
+	@build/data-venv/bin/python -m pip install --quiet --require-hashes -r data/requirements.txt
+	@build/data-venv/bin/python data/build_names.py
+
+lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group serve -o requirements/serve.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--constraint requirements/serve.txt --group dev -o requirements/dev.txt
+
+clean: ## Remove the environment and every cache
+	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis model_package/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Environments: stamps, so that a second run is fast and a changed lock is noticed.
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is too old: install Python 3.11 or newer, or name one with PYTHON=." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv module is missing: on Debian or Ubuntu, install python3-venv." >&2; exit 1; }
+
+$(VENV)/.serve: requirements/serve.txt model_package/pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what serving needs into $(VENV) (no torch)."
+	@$(PIP) --no-deps --require-hashes -r requirements/serve.txt
+	@$(PIP) --no-deps -e model_package
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt requirements/torch.txt $(VENV)/.serve
+	@echo "Installing what training and tests need into $(VENV)."
+	@$(PIP) --no-deps --require-hashes -r requirements/dev.txt
+	@echo "Installing torch ($(if $(TORCH_BACKEND),$(TORCH_BACKEND) build,the build that pip finds))."
+	@$(if $(TORCH_BACKEND),$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend $(TORCH_BACKEND),$(PIP)) \
+		--no-deps -r requirements/torch.txt
+	@touch $@

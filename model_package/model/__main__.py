@@ -1,0 +1,144 @@
+"""The command line: `python -m model VERB`. Parses, delegates, prints; heavy imports stay inside the verbs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from model.constants import DEFAULT_TOP_K
+from model.errors import ModelError
+
+app = typer.Typer(
+    help="Train, check and use a classifier for names.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(soft_wrap=True)
+_MOST_OVERLAPS = 10
+
+BundleFolder = Annotated[Path, typer.Argument(help="Folder of the bundle.")]
+DataFolder = Annotated[Path, typer.Argument(help="Folder of <Label>.txt files, one name a line.")]
+
+
+@app.command()
+def train(
+    bundle: BundleFolder,
+    data: DataFolder,
+    architecture: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "gru",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 12,
+    seed: Annotated[int, typer.Option(help="Fixes the split, the initial weights and the order.")] = 0,
+) -> None:
+    """Train on a folder of names and write a verified bundle."""
+    from model.artifacts import DataIdentity, check_writable
+    from model.data import load_dataset, split_dataset
+    from model.export import save_bundle
+    from model.training import TrainingConfig
+    from model.training import train as fit
+
+    dataset = load_dataset(data)
+    check_writable(bundle)
+    split = split_dataset(dataset, seed)
+    console.print(f"{len(dataset)} names of {len(dataset.labels)} labels; training a {architecture}.")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("training", total=None)
+        result = fit(
+            split,
+            TrainingConfig(epochs=epochs, seed=seed),
+            architecture=architecture,
+            progress=lambda done, total, past: bar.update(
+                task,
+                completed=done,
+                total=total,
+                description=f"validation accuracy {past[-1].validation_accuracy:.3f}" if past else "training",
+            ),
+        )
+    identity = DataIdentity(fingerprint=dataset.fingerprint(), names=len(dataset), split_seed=seed)
+    metadata = save_bundle(bundle, result, split, identity)
+    console.print(_metrics_table(metadata.metrics))
+    console.print(f"Epoch {result.best_epoch} of {epochs} kept. Bundle {metadata.version} written to {bundle}.")
+
+
+app.command("training_model", help="Alias of train.", hidden=True)(train)
+
+
+@app.command()
+def validate(data: DataFolder) -> None:
+    """Check a folder of names; report counts, duplicates, overlaps and the accuracy that they make possible."""
+    from model.data import describe_data
+
+    report = describe_data(data)
+    table = Table("label", "lines", "names", "duplicates", "shared with others")
+    for row in report.labels:
+        table.add_row(row.label, *map(str, (row.lines, row.names, row.lines - row.names, row.shared)))
+    console.print(table)
+    for first, second, n in report.overlaps[:_MOST_OVERLAPS]:
+        console.print(f"{n} names are both {first} and {second}.")
+    console.print(
+        f"{len(report.labels)} labels, {report.names} names, {report.distinct_names} of them distinct: "
+        f"no classifier can be right on more than {report.accuracy_ceiling:.1%}.\nFingerprint {report.fingerprint}"
+    )
+
+
+@app.command()
+def evaluate(bundle: BundleFolder, data: DataFolder) -> None:
+    """Judge a bundle on the test names of the folder that it was trained on, over all and per label."""
+    from dataclasses import asdict
+
+    from model import evaluation
+    from model.data import load_dataset, split_dataset
+    from model.errors import DataError
+    from model.prediction import Predictor
+
+    predictor = Predictor.load(bundle)
+    dataset = load_dataset(data)
+    if dataset.fingerprint() != predictor.metadata.data.fingerprint:
+        raise DataError(f"{data} is not the data that this bundle was trained on: its test names may have been seen.")
+    test = split_dataset(dataset, predictor.metadata.data.split_seed).test
+    log_probs = predictor.log_probs(test.names)
+    table = Table("label", "names", "precision", "recall", "F1")
+    for row in evaluation.label_metrics(log_probs, test.label_ids, test.labels):
+        table.add_row(row.label, str(row.n), *(f"{x:.3f}" for x in (row.precision, row.recall, row.f1)))
+    console.print(table)
+    console.print(_metrics_table({"test": asdict(evaluation.evaluate(log_probs, test.label_ids, test.labels))}))
+
+
+@app.command()
+def predict(
+    bundle: BundleFolder,
+    names: Annotated[list[str], typer.Argument(help="One or more names.")],
+    top_k: Annotated[int, typer.Option(min=1, help="Labels per name.")] = DEFAULT_TOP_K,
+) -> None:
+    """Print the labels that each name looks like, with their probabilities."""
+    from math import exp
+
+    from model.prediction import Predictor
+
+    for name, prediction in zip(names, Predictor.load(bundle).predict(names, top_k), strict=True):
+        answers = zip(prediction.labels, prediction.log_probs, strict=True)
+        console.print(f"{name}: " + ", ".join(f"{label} {exp(p):.1%}" for label, p in answers), markup=False)
+
+
+def _metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
+    table = Table("metric", *metrics)
+    for metric in next(iter(metrics.values())):
+        values = (part[metric] for part in metrics.values())
+        table.add_row(metric.replace("_", " "), *(str(int(x)) if metric == "n" else f"{x:.4f}" for x in values))
+    return table
+
+
+def main() -> None:
+    """Run the command line; what goes wrong on purpose becomes one sentence and exit code 1."""
+    try:
+        app(prog_name="python -m model")
+    except ModelError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The bundle on disk: what its metadata says, how it is verified, how it replaces another. Knows no torch.
+
+A bundle is a folder of `weights.safetensors`, `model.onnx` and `metadata.json`. The metadata holds the SHA-256 of
+the other files and of itself; reading verifies them all.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from model.constants import METADATA_FILE, ONNX_FILE, SCHEMA_VERSION, WEIGHTS_FILE
+from model.errors import BundleError
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataIdentity(_Record):
+    """Which names a bundle was trained and tested on: the same folder and seed give the same split."""
+
+    fingerprint: str
+    names: int
+    split_seed: int
+
+
+class BundleMetadata(_Record):
+    """What `metadata.json` holds; `labels` and `characters` in id order, `prior` the labels' share in training."""
+
+    schema_version: int
+    version: str
+    created_at: datetime
+    git_commit: str | None
+    architecture: str
+    config: dict[str, Any]
+    training: dict[str, Any]
+    labels: tuple[str, ...] = Field(min_length=2)
+    characters: tuple[str, ...] = Field(min_length=1)
+    prior: tuple[Probability, ...]
+    temperature: float = Field(gt=0)
+    metrics: dict[str, dict[str, float]]
+    data: DataIdentity
+    libraries: dict[str, str]
+    files: dict[str, str]
+
+    @model_validator(mode="after")
+    def _labels_agree(self) -> "BundleMetadata":
+        if list(self.labels) != sorted(set(self.labels)) or len(self.prior) != len(self.labels):
+            raise ValueError("labels must be sorted, distinct and as many as the prior")
+        return self
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle: its metadata and the bytes of each of its files."""
+
+    metadata: BundleMetadata
+    files: Mapping[str, bytes]
+
+
+def read_bundle(directory: Path) -> Bundle:
+    """Read a bundle and verify every hash.
+
+    Raises:
+        BundleError: it is missing, incomplete, tampered with or of an unknown schema.
+    """
+    metadata = _read_metadata(directory)
+    files = {}
+    for name in (WEIGHTS_FILE, ONNX_FILE):
+        files[name] = _read_bytes(directory / name)
+        if _sha256(files[name]) != metadata.files.get(name):
+            raise BundleError(f"{directory / name} does not match the hash in {METADATA_FILE}; train or copy it again.")
+    return Bundle(metadata, files)
+
+
+def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, bytes]) -> None:
+    """Write a bundle whole or not at all; a bundle that stands there is replaced, other files stay.
+
+    `metadata.files` is filled in here.
+
+    Raises:
+        BundleError: the folder cannot be written.
+    """
+    metadata = metadata.model_copy(update={"files": {name: _sha256(content) for name, content in files.items()}})
+    with _writing(directory) as staging:
+        for name, content in {**files, METADATA_FILE: _seal(metadata)}.items():
+            with (staging / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        with _signals_deferred():
+            for name in (*files, METADATA_FILE):
+                (staging / name).replace(directory / name)
+
+
+def check_writable(directory: Path) -> None:
+    """Raise BundleError unless a bundle could be written there; made for asking before hours of training."""
+    with _writing(directory):
+        pass
+
+
+@contextmanager
+def _writing(directory: Path) -> Iterator[Path]:
+    """Yield a staging folder inside the directory, on the same file system, so that a rename is atomic."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".staging-", dir=directory) as staging:
+            yield Path(staging)
+    except OSError as error:
+        raise BundleError(f"{directory} cannot be written: {error.strerror}.") from None
+
+
+@contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back, so that no bundle is left half old and half new."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _read_metadata(directory: Path) -> BundleMetadata:
+    path = directory / METADATA_FILE
+    try:
+        document = json.loads(_read_bytes(path))
+    except ValueError:
+        raise BundleError(f"{path} is not JSON; the bundle is damaged.") from None
+    if not isinstance(document, dict) or (version := document.get("schema_version")) is None:
+        raise BundleError(f"{path} is not the metadata of a bundle.")
+    if version != SCHEMA_VERSION:
+        raise BundleError(f"{path} has schema version {version!r:.20}; this program reads version {SCHEMA_VERSION}.")
+    seal = document.pop("sha256", None)
+    if seal != _sha256(_canonical(document)):
+        raise BundleError(f"{path} was changed after it was written; train or copy the bundle again.")
+    try:
+        return BundleMetadata.model_validate(document)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"])) or "the document"
+        raise BundleError(f"{path} is not valid at {where}: {error.errors()[0]['msg']}.") from None
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _seal(metadata: BundleMetadata) -> bytes:
+    document = metadata.model_dump(mode="json")
+    document["sha256"] = _sha256(_canonical(document))
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _canonical(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

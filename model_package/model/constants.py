@@ -1,0 +1,30 @@
+"""Defaults, bounds and file names. No I/O, no imports of ours."""
+
+from typing import Final
+
+MAX_NAME_LENGTH: Final = 100
+"""Characters, before and after folding."""
+
+MAX_LABEL_LENGTH: Final = 100
+
+MIN_NAMES_PER_LABEL: Final = 10
+"""Distinct folded names a label needs, so that each of the three parts of a split gets at least one."""
+
+DEFAULT_TOP_K: Final = 3
+
+# Token ids that every vocabulary shares; characters follow from FIRST_CHARACTER_ID on.
+UNKNOWN_ID: Final = 0
+START_ID: Final = 1
+END_ID: Final = 2
+FIRST_CHARACTER_ID: Final = 3
+
+MIN_CHARACTER_COUNT: Final = 3
+"""A character seen in fewer training names is UNKNOWN: there is nothing to learn about it."""
+
+SCHEMA_VERSION: Final = 1
+METADATA_FILE: Final = "metadata.json"
+WEIGHTS_FILE: Final = "weights.safetensors"
+ONNX_FILE: Final = "model.onnx"
+
+PARITY_TOLERANCE: Final = 1e-5
+"""Largest difference in log-probability between torch and ONNX Runtime that an export may show."""

@@ -1,0 +1,45 @@
+"""Everything that this package raises on purpose.
+
+ModelError
+├── DataError              the folder of names cannot be used; the sentence says which file and why
+├── BundleError            a bundle is missing, incomplete, tampered with or of an unknown schema
+│   └── ParityError        torch and ONNX Runtime disagree, so nothing was exported
+├── ConfigError            a training or architecture setting is out of range
+└── PredictionError        one request cannot be answered
+    ├── InvalidNameError   the name is empty, too long, or holds nothing that the model knows
+    └── InvalidTopKError   top_k is not between 1 and the number of labels
+
+Messages never quote a name: they end up in logs and in answers.
+"""
+
+
+class ModelError(Exception):
+    """Base of all errors here; its message is one sentence for a person."""
+
+
+class DataError(ModelError):
+    """The folder of names cannot be used."""
+
+
+class BundleError(ModelError):
+    """A bundle is missing, incomplete, tampered with or of an unknown schema."""
+
+
+class ParityError(BundleError):
+    """The exported network does not compute what the trained one does."""
+
+
+class ConfigError(ModelError):
+    """A training or architecture setting is out of range."""
+
+
+class PredictionError(ModelError):
+    """One request cannot be answered."""
+
+
+class InvalidNameError(PredictionError):
+    """The name is empty, too long, or holds nothing that the model knows."""
+
+
+class InvalidTopKError(PredictionError):
+    """top_k is not between 1 and the number of labels."""

@@ -1,0 +1,149 @@
+"""A trained network to a bundle: safetensors, ONNX, and proof that the two agree. The torch side of artifacts."""
+
+import importlib.metadata
+import platform
+import subprocess
+import tempfile
+import warnings
+from dataclasses import asdict
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import nn
+
+from model.artifacts import BundleMetadata, DataIdentity, read_bundle, write_bundle
+from model.calibration import fit_temperature
+from model.classifier import ClassifierConfig, build_classifier, compute_logits
+from model.constants import (
+    END_ID,
+    FIRST_CHARACTER_ID,
+    MAX_NAME_LENGTH,
+    ONNX_FILE,
+    PARITY_TOLERANCE,
+    SCHEMA_VERSION,
+    START_ID,
+    UNKNOWN_ID,
+    WEIGHTS_FILE,
+)
+from model.data import Split
+from model.errors import ParityError
+from model.evaluation import evaluate
+from model.prediction import OnnxClassifier
+from model.training import TrainingResult, encode_all
+from model.utils import log_softmax
+
+_PARITY_NAMES_PER_LENGTH = 20
+
+
+def save_bundle(directory: Path, result: TrainingResult, split: Split, data: DataIdentity) -> BundleMetadata:
+    """Export a trained network, prove the export, judge it on the test names, write the bundle whole.
+
+    Raises:
+        ParityError: torch and ONNX Runtime disagree; nothing is written.
+        BundleError: the folder cannot be written.
+    """
+    onnx = export_onnx(result.classifier)
+    check_parity(result, onnx, encode_all(split.test, result.characters))
+    files = {WEIGHTS_FILE: safetensors.torch.save(result.classifier.state_dict()), ONNX_FILE: onnx}
+    temperature = fit_temperature(result.validation_logits, split.validation.label_ids)
+    label_counts = np.bincount(split.train.label_ids, minlength=len(split.train.labels))
+    metadata = BundleMetadata(
+        schema_version=SCHEMA_VERSION,
+        version=sha256(files[WEIGHTS_FILE]).hexdigest()[:12],
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        git_commit=_git_commit(),
+        architecture=result.config.architecture,
+        config=asdict(result.config),
+        training=asdict(result.training_config)
+        | {"best_epoch": result.best_epoch, "epochs": [asdict(epoch) for epoch in result.epochs]},
+        labels=split.train.labels,
+        characters=result.characters,
+        prior=tuple((label_counts / label_counts.sum()).tolist()),
+        temperature=temperature,
+        metrics=_judge(result, split, temperature),
+        data=data,
+        libraries=_library_versions(),
+        files={name: sha256(content).hexdigest() for name, content in files.items()},
+    )
+    write_bundle(directory, metadata, files)
+    return metadata
+
+
+def load_classifier(directory: Path) -> nn.Module:
+    """Build the torch network of a verified bundle, in evaluation mode. Raises BundleError as `read_bundle` does."""
+    bundle = read_bundle(directory)
+    classifier = build_classifier(ClassifierConfig(**bundle.metadata.config))
+    classifier.load_state_dict(safetensors.torch.load(bundle.files[WEIGHTS_FILE]))
+    return classifier.eval()
+
+
+def export_onnx(classifier: nn.Module) -> bytes:
+    """Return the network as ONNX: int64 ids (batch, length) to float64 logits (batch, labels)."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # torch calls this exporter the older one; its newer one fixes a recurrent layer's length to the example's.
+        warnings.simplefilter("ignore")
+        path = Path(folder, ONNX_FILE)
+        torch.onnx.export(
+            classifier.eval(),
+            (torch.full((2, 3), START_ID),),
+            path,
+            dynamo=False,
+            input_names=["ids"],
+            output_names=["logits"],
+            dynamic_axes={"ids": {0: "batch", 1: "length"}, "logits": {0: "batch"}},
+        )
+        return path.read_bytes()
+
+
+def check_parity(result: TrainingResult, onnx: bytes, sequences: list[list[int]]) -> float:
+    """Return the largest difference in log-probability between torch and ONNX Runtime.
+
+    Judged on the given token sequences and on random names of every length that a request may have.
+
+    Raises:
+        ParityError: it is over PARITY_TOLERANCE.
+    """
+    sequences = sequences + _random_names(result.config.n_characters)
+    expected = log_softmax(compute_logits(result.classifier, sequences, result.config.n_labels))
+    actual = log_softmax(OnnxClassifier(onnx).compute_logits(sequences))
+    difference = float(np.abs(expected - actual).max())
+    if not difference <= PARITY_TOLERANCE:
+        raise ParityError(f"torch and ONNX Runtime differ by {difference:.1e} in log-probability; nothing was written.")
+    return difference
+
+
+def _random_names(n_characters: int) -> list[list[int]]:
+    rng = np.random.default_rng(0)
+    ids = np.array([UNKNOWN_ID, *range(FIRST_CHARACTER_ID, FIRST_CHARACTER_ID + n_characters)])
+    lengths = np.repeat(np.arange(1, MAX_NAME_LENGTH + 1), _PARITY_NAMES_PER_LENGTH)
+    return [[START_ID, *rng.choice(ids, length).tolist(), END_ID] for length in lengths]
+
+
+def _judge(result: TrainingResult, split: Split, temperature: float) -> dict[str, dict[str, float]]:
+    test_logits = compute_logits(result.classifier, encode_all(split.test, result.characters), result.config.n_labels)
+    parts = {"validation": (split.validation, result.validation_logits), "test": (split.test, test_logits)}
+    return {
+        part: asdict(evaluate(log_softmax(logits / temperature), dataset.label_ids, dataset.labels))
+        for part, (dataset, logits) in parts.items()
+    }
+
+
+def _library_versions() -> dict[str, str]:
+    packages = ("name-classifier-model", "numpy", "onnxruntime", "safetensors", "torch")
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the working folder, marked if the tree differs from it; None outside a repository."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return described.stdout.strip()

@@ -1,0 +1,94 @@
+"""A bundle to answers: numpy and ONNX Runtime only. Knows no torch, no training and no HTTP."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from model.artifacts import Bundle, BundleMetadata, read_bundle
+from model.constants import DEFAULT_TOP_K, ONNX_FILE, UNKNOWN_ID
+from model.errors import BundleError, InvalidNameError, InvalidTopKError
+from model.utils import build_vocabulary, encode, fold, group_by_length, log_softmax
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The most probable labels of one name with their natural-log probabilities, best first."""
+
+    labels: tuple[str, ...]
+    log_probs: tuple[float, ...]
+
+
+class OnnxClassifier:
+    """An ONNX network that maps token sequences to logits; grouped by length, so a batch equals its singles."""
+
+    def __init__(self, onnx: bytes, *, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own
+            raise BundleError(f"{ONNX_FILE} cannot be loaded by ONNX Runtime ({type(error).__name__}).") from None
+        self._n_labels: int = self._session.get_outputs()[0].shape[1]
+
+    def compute_logits(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Return logits (N, L) of N token sequences of any lengths."""
+        logits = np.empty((len(sequences), self._n_labels), dtype=np.float64)
+        for positions, ids in group_by_length(sequences):
+            logits[positions] = self._session.run(None, {"ids": ids})[0]
+        return logits
+
+
+class Predictor:
+    """Answers with the labels that names look like; safe to share between threads."""
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+        self.metadata: BundleMetadata = bundle.metadata
+        self.labels = bundle.metadata.labels
+        self._vocabulary = build_vocabulary(bundle.metadata.characters)
+        self._classifier = OnnxClassifier(bundle.files[ONNX_FILE], threads=threads)
+
+    @classmethod
+    def load(cls, directory: Path, *, threads: int = 1) -> Self:
+        """Load a verified bundle; `threads` is how many cores one call may use.
+
+        Raises:
+            BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
+        """
+        return cls(read_bundle(directory), threads=threads)
+
+    def log_probs(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return calibrated natural-log probabilities (N, L), columns in the order of `labels`.
+
+        Raises:
+            InvalidNameError: a name is empty, too long, or holds no character that the model knows.
+        """
+        sequences = [self._encode(name) for name in names]
+        return log_softmax(self._classifier.compute_logits(sequences) / self.metadata.temperature)
+
+    def predict(self, names: Sequence[str], top_k: int = DEFAULT_TOP_K) -> list[Prediction]:
+        """Return the top_k labels of each name, in the order of the names.
+
+        Raises:
+            InvalidNameError: as `log_probs`.
+            InvalidTopKError: top_k is not between 1 and the number of labels.
+        """
+        if not 1 <= top_k <= len(self.labels):
+            raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
+        log_probs = self.log_probs(names)
+        best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
+        return [
+            Prediction(tuple(self.labels[i] for i in ids), tuple(row[ids].tolist()))
+            for ids, row in zip(best, log_probs, strict=True)
+        ]
+
+    def _encode(self, name: str) -> list[int]:
+        ids = encode(fold(name), self._vocabulary)
+        if all(i == UNKNOWN_ID for i in ids[1:-1]):
+            raise InvalidNameError("The name holds no character that occurs in the names the model was trained on.")
+        return ids

@@ -1,0 +1,92 @@
+"""Text to numbers: clean, fold, encode, group by length. Knows no file, no label and no framework."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.constants import END_ID, FIRST_CHARACTER_ID, MAX_NAME_LENGTH, START_ID, UNKNOWN_ID
+from model.errors import InvalidNameError
+
+Ids = NDArray[np.int64]
+
+# Latin letters that Unicode does not decompose, as their bearers write them in ASCII.
+_UNDECOMPOSED = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ħ": "h"}
+)
+_PUNCTUATION = str.maketrans(dict.fromkeys("’‘ʼʻ`´′", "'") | dict.fromkeys("‐‑‒–—−", "-"))
+_MARKS_ON_LATIN = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
+_REFUSED_CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
+_INVISIBLE_CATEGORY = "Cf"
+
+
+def clean(name: str) -> str:
+    """Return the name in NFC, with single spaces, plain apostrophes and hyphens, nothing invisible.
+
+    Raises:
+        InvalidNameError: it is empty, too long, or holds control or unassigned characters.
+    """
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidNameError(f"A name may have at most {MAX_NAME_LENGTH} characters.")
+    name = " ".join(name.split())
+    categories = [unicodedata.category(c) for c in name]
+    if not _REFUSED_CATEGORIES.isdisjoint(categories):
+        raise InvalidNameError("A name may not hold control characters, surrogates or unassigned code points.")
+    if _INVISIBLE_CATEGORY in categories:
+        name = "".join(c for c, category in zip(name, categories, strict=True) if category != _INVISIBLE_CATEGORY)
+        name = " ".join(name.split())
+    if not name:
+        raise InvalidNameError("A name needs at least one visible character.")
+    return unicodedata.normalize("NFC", name).translate(_PUNCTUATION)
+
+
+def fold(name: str) -> str:
+    """Return the cleaned name without case and without diacritics on Latin letters.
+
+    Two spellings with one folded form are one name to the network. Marks of other scripts stay: without them
+    a letter would silently become another.
+
+    Raises:
+        InvalidNameError: see `clean`; also if folding leaves nothing or makes it too long.
+    """
+    folded = clean(name)
+    if folded.isascii():
+        return folded.lower()
+    # Unicode's own recipe for a caseless match: decompose, casefold, decompose.
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
+    folded = _MARKS_ON_LATIN.sub("", folded.translate(_UNDECOMPOSED).translate(_PUNCTUATION))
+    folded = " ".join(unicodedata.normalize("NFC", folded).split())
+    if not 0 < len(folded) <= MAX_NAME_LENGTH:
+        raise InvalidNameError(f"A name needs 1 to {MAX_NAME_LENGTH} characters once spelled out.")
+    return folded
+
+
+def build_vocabulary(characters: Sequence[str]) -> dict[str, int]:
+    """Map each character to its token id, in the given order, after the shared ids."""
+    return {character: FIRST_CHARACTER_ID + i for i, character in enumerate(characters)}
+
+
+def encode(folded: str, vocabulary: Mapping[str, int]) -> list[int]:
+    """Return token ids: start, one per character, end; a character outside the vocabulary is UNKNOWN_ID."""
+    return [START_ID, *(vocabulary.get(c, UNKNOWN_ID) for c in folded), END_ID]
+
+
+def group_by_length(sequences: Sequence[Sequence[int]]) -> Iterator[tuple[NDArray[np.intp], Ids]]:
+    """Yield, per length T present, the positions (B,) and the ids (B, T) of the sequences of that length.
+
+    Equal lengths need neither padding nor masks, so a batch computes what its singles compute.
+    """
+    positions_by_length: dict[int, list[int]] = {}
+    for position, sequence in enumerate(sequences):
+        positions_by_length.setdefault(len(sequence), []).append(position)
+    for positions in positions_by_length.values():
+        yield np.array(positions), np.array([sequences[i] for i in positions], dtype=np.int64)
+
+
+def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return natural-log probabilities of logits (..., L) along the last axis, in double precision."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    log_probs: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return log_probs

@@ -1,0 +1,144 @@
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from model import artifacts
+from model.artifacts import DataIdentity, read_bundle
+from model.classifier import build_classifier
+from model.constants import METADATA_FILE, ONNX_FILE, WEIGHTS_FILE
+from model.data import Split
+from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
+from model.export import check_parity, export_onnx, load_classifier, save_bundle
+from model.prediction import Predictor
+from model.training import TrainingResult, encode_all
+
+FILES = (WEIGHTS_FILE, ONNX_FILE, METADATA_FILE)
+IDENTITY = DataIdentity(fingerprint="0", names=1, split_seed=0)
+
+
+def _snapshot(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_weights_survive_saving(bundle: Path, result: TrainingResult) -> None:
+    loaded, trained = load_classifier(bundle).state_dict(), result.classifier.state_dict()
+    assert all(torch.equal(loaded[key], trained[key]) for key in trained)
+
+
+def test_bundle_holds_three_files_and_no_pickle(bundle: Path) -> None:
+    assert sorted(_snapshot(bundle)) == sorted(FILES)
+    assert not any(
+        content.startswith(b"\x80\x04") or b"PK\x03\x04" in content[:4] for content in _snapshot(bundle).values()
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_changed_bit_anywhere_is_refused(bundle: Path, name: str) -> None:
+    original = (bundle / name).read_bytes()
+    for position in np.linspace(0, len(original) - 2, 12).astype(int):
+        changed = bytearray(original)
+        changed[position] ^= 1
+        (bundle / name).write_bytes(changed)
+        with pytest.raises(BundleError):
+            Predictor.load(bundle)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_or_cut_file_is_refused(bundle: Path, name: str) -> None:
+    content = (bundle / name).read_bytes()
+    (bundle / name).write_bytes(content[:-1] if name != METADATA_FILE else content[:-2])
+    with pytest.raises(BundleError):
+        read_bundle(bundle)
+    (bundle / name).unlink()
+    with pytest.raises(BundleError, match="cannot be read"):
+        read_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"labels": ["Beta", "Alpha", "Gamma"]}, {"schema_version": 99}, {"schema_version": "1"}, {"temperature": 2.0}],
+)
+def test_edited_metadata_is_refused(bundle: Path, change: dict[str, object]) -> None:
+    document = json.loads((bundle / METADATA_FILE).read_text())
+    (bundle / METADATA_FILE).write_text(json.dumps(document | change))
+    with pytest.raises(BundleError):
+        read_bundle(bundle)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b"\xff", b'{"schema_version": 1}'])
+def test_metadata_that_is_none_is_refused(bundle: Path, content: bytes) -> None:
+    (bundle / METADATA_FILE).write_bytes(content)
+    with pytest.raises(BundleError):
+        read_bundle(bundle)
+
+
+def test_a_full_disk_leaves_the_old_bundle(
+    bundle: Path, result: TrainingResult, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _snapshot(bundle)
+
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(artifacts.os, "fsync", no_space)
+    with pytest.raises(BundleError, match="No space left"):
+        save_bundle(bundle, result, split, IDENTITY)
+    assert _snapshot(bundle) == before
+
+
+def test_other_files_in_the_folder_stay(bundle: Path, result: TrainingResult, split: Split) -> None:
+    (bundle / "notes.md").write_text("mine")
+    save_bundle(bundle, result, split, IDENTITY)
+    assert sorted(_snapshot(bundle)) == sorted([*FILES, "notes.md"])
+
+
+def test_a_file_in_the_way_is_one_sentence(tmp_path: Path, result: TrainingResult, split: Split) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError, match="cannot be written"):
+        save_bundle(tmp_path / "file", result, split, IDENTITY)
+
+
+def test_export_of_another_network_is_refused(result: TrainingResult, split: Split) -> None:
+    other = export_onnx(build_classifier(result.config))
+    with pytest.raises(ParityError):
+        check_parity(result, other, encode_all(split.test, result.characters))
+
+
+def test_probabilities_sum_to_one_and_come_best_first(bundle: Path, split: Split) -> None:
+    predictor = Predictor.load(bundle)
+    assert np.allclose(np.exp(predictor.log_probs(split.test.names)).sum(axis=1), 1)
+    for prediction in predictor.predict(split.test.names, top_k=3):
+        assert sorted(prediction.log_probs, reverse=True) == list(prediction.log_probs)
+        assert sorted(prediction.labels) == list(predictor.labels)
+
+
+def test_a_batch_equals_its_singles_in_order(bundle: Path, split: Split) -> None:
+    predictor = Predictor.load(bundle)
+    names = [*split.test.names, "Kowalski", "a" * 100]
+    singles = np.concatenate([predictor.log_probs([name]) for name in names])
+    assert np.abs(predictor.log_probs(names) - singles).max() < 1e-6
+
+
+def test_case_and_diacritics_do_not_change_an_answer(bundle: Path) -> None:
+    predictor = Predictor.load(bundle)
+    first, *others = predictor.predict(["Rossini", "ROSSINI", "rössíni", " rossini "])
+    assert all(other == first for other in others)
+
+
+def test_bounds_of_a_request(bundle: Path) -> None:
+    predictor = Predictor.load(bundle)
+    assert predictor.predict([]) == []
+    for top_k in (0, -1, 4):
+        with pytest.raises(InvalidTopKError, match="between 1 and 3"):
+            predictor.predict(["Rossini"], top_k)
+    with pytest.raises(InvalidNameError, match="no character"):
+        predictor.predict(["Иванов"])
+
+
+def test_moved_bundle_still_loads(bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle, tmp_path / "elsewhere")
+    assert Predictor.load(tmp_path / "elsewhere").labels == ("Alpha", "Beta", "Gamma")

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+from model.calibration import fit_temperature
+from model.classifier import ARCHITECTURES, ClassifierConfig, build_classifier, compute_logits
+from model.data import Split
+from model.errors import ConfigError
+from model.evaluation import evaluate, label_metrics
+from model.training import TrainingConfig, TrainingResult, train
+from model.utils import log_softmax
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_has_one_forward_and_a_batch_equals_its_singles(architecture: str) -> None:
+    torch.manual_seed(0)
+    classifier = build_classifier(ClassifierConfig(20, 5, architecture))
+    sequences = [[1, *range(3, 3 + n), 2] for n in (1, 4, 4, 9)]
+    logits = compute_logits(classifier, sequences, 5)
+    assert logits.shape == (4, 5)
+    singles = np.concatenate([compute_logits(classifier, [sequence], 5) for sequence in sequences])
+    assert np.allclose(logits, singles, atol=1e-6)
+    assert classifier.training  # the mode is left as it was
+
+
+def test_learns_what_can_be_learnt(result: TrainingResult) -> None:
+    assert max(epoch.validation_accuracy for epoch in result.epochs) > 0.8
+
+
+def test_keeps_the_best_epoch(result: TrainingResult, split: Split) -> None:
+    best = max(result.epochs, key=lambda epoch: epoch.validation_accuracy)
+    assert result.best_epoch == best.number
+    accuracy = (result.validation_logits.argmax(axis=1) == split.validation.label_ids).mean()
+    assert accuracy == best.validation_accuracy
+
+
+def test_same_seed_same_weights(split: Split) -> None:
+    first, same, other = (
+        train(split, TrainingConfig(epochs=1, seed=seed)).classifier.state_dict() for seed in (3, 3, 4)
+    )
+    assert all(torch.equal(first[key], same[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)
+
+
+def test_progress_counts_to_the_end(split: Split) -> None:
+    seen: list[tuple[int, int]] = []
+    train(split, TrainingConfig(epochs=2), progress=lambda done, total, _: seen.append((done, total)))
+    assert [done for done, _ in seen] == list(range(1, seen[0][1] + 1))
+
+
+@pytest.mark.parametrize("setting", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0}, {"character_dropout": 1}])
+def test_unusable_settings_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        TrainingConfig(**setting)  # type: ignore[arg-type]
+
+
+def test_unknown_architecture_is_refused() -> None:
+    with pytest.raises(ConfigError, match="gru, lstm, rnn"):
+        ClassifierConfig(20, 5, "transformer")
+
+
+def test_temperature_undoes_overconfidence() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 4))
+    probabilities = np.exp(log_softmax(logits))
+    labels = np.array([rng.choice(4, p=row) for row in probabilities])
+    assert fit_temperature(logits * 2.5, labels) == pytest.approx(2.5, rel=0.05)
+
+
+def test_metrics_of_a_case_done_by_hand() -> None:
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.1, 0.7, 0.2], [0.5, 0.3, 0.2]])
+    truth = np.array([0, 1, 1, 0])
+    metrics = evaluate(np.log(probabilities), truth, ("A", "B", "C"))
+    assert (metrics.n, metrics.accuracy, metrics.top_3_accuracy) == (4, 0.75, 1.0)
+    assert metrics.balanced_accuracy == pytest.approx((1 + 0.5) / 2)
+    assert metrics.macro_f1 == pytest.approx((2 * 2 / 5 + 2 * 1 / 3) / 2)  # C occurs nowhere: it has no say
+    assert metrics.nll == pytest.approx(-np.log([0.8, 0.3, 0.7, 0.5]).mean())
+    # four bins, one name each: gaps .2, .6, .3 and .5
+    assert metrics.expected_calibration_error == pytest.approx(1.6 / 4)
+    assert [row.n for row in label_metrics(np.log(probabilities), truth, ("A", "B", "C"))] == [2, 2, 0]
