@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from model.artifacts import DataIdentity
 from model.data import Split, load_dataset, split_dataset
 from model.export import save_bundle

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from model import artifacts
 from model.artifacts import DataIdentity, read_bundle
 from model.classifier import build_classifier

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from model.data import Dataset, build_dataset, describe_data, load_dataset, split_dataset
 from model.errors import DataError
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from model.calibration import fit_temperature
 from model.classifier import ARCHITECTURES, ClassifierConfig, build_classifier, compute_logits
 from model.data import Split

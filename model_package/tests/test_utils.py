@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from model.constants import FIRST_CHARACTER_ID, MAX_NAME_LENGTH, UNKNOWN_ID
 from model.errors import InvalidNameError
 from model.utils import build_vocabulary, clean, encode, fold, group_by_length, log_softmax

@@ -1,0 +1,29 @@
+"""What routes ask for, as `Annotated` aliases."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, HTTPException, Request
+
+from api.metrics import Metrics
+from model.prediction import Predictor
+
+
+def _predictor(request: Request) -> Predictor:
+    predictor: Predictor = request.app.state.predictor
+    return predictor
+
+
+def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+    """Refuse a body that is not declared as JSON, before its content is looked at."""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "Send the body as application/json.")
+
+
+PredictorDep = Annotated[Predictor, Depends(_predictor)]
+MetricsDep = Annotated[Metrics, Depends(_metrics)]
+RequireJson = Depends(require_json)

@@ -1,0 +1,51 @@
+"""Prometheus objects of one app, and the ASGI middleware that feeds them. Holds no name, no key, no raw path."""
+
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+)
+
+from model.artifacts import BundleMetadata
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """The metrics of one app, in a registry of its own so that two apps can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+            self.registry.register(collector)
+        self.requests = Counter(
+            "http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self.duration = Histogram(
+            "http_request_duration_seconds",
+            "Time from request to the end of the answer.",
+            ("method", "route"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.predictions = Counter(
+            "predictions", "Names answered, by their most probable label.", ("label",), registry=self.registry
+        )
+        self.model_info = Gauge(
+            "model_info", "1 for the model that is served.", ("version", "architecture"), registry=self.registry
+        )
+
+    def describe_model(self, metadata: BundleMetadata) -> None:
+        """Name the served model; a label that was never answered counts 0 instead of being absent."""
+        self.model_info.labels(metadata.version, metadata.architecture).set(1)
+        for label in metadata.labels:
+            self.predictions.labels(label)
+
+    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request; `route` is the template, never the path."""
+        self.requests.labels(method, route, str(status)).inc()
+        self.duration.labels(method, route).observe(seconds)

@@ -1,0 +1,81 @@
+"""Every error to application/problem+json. Never quotes the request: it may hold a person's name."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from api.schemas import FieldProblem, Problem
+from model.errors import PredictionError
+
+_SENTENCES = {
+    404: "There is no such route; /docs lists them.",
+    405: "This route does not take that method.",
+}
+
+
+class ProblemResponse(JSONResponse):
+    """A JSON response of the problem media type."""
+
+    media_type = "application/problem+json"
+
+
+def problem_response(status: int, detail: str, errors: Sequence[FieldProblem] = ()) -> ProblemResponse:
+    """Build the one shape of every error."""
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors) or None)
+    return ProblemResponse(problem.model_dump(exclude_none=True), status_code=status)
+
+
+def install(app: FastAPI) -> None:
+    """Map what FastAPI and the model package raise to problems."""
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(PredictionError, _prediction_error)
+    _describe(app)
+
+
+def _describe(app: FastAPI) -> None:
+    """Add the problem's schema to the OpenAPI document; FastAPI itself ties a model to application/json."""
+    build = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = build()
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"] |= problem.pop("$defs") | {"Problem": problem}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+async def _invalid_request(_: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, RequestValidationError)
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return problem_response(400, "The body is not valid JSON.")
+    problems = [_field_problem(e) for e in error.errors()]
+    return problem_response(422, "; ".join(f"{p.field}: {p.detail}" for p in problems), problems)
+
+
+def _field_problem(error: dict[str, Any]) -> FieldProblem:
+    path = [str(part) for part in error["loc"] if part != "body"]
+    if error["type"] == "extra_forbidden":
+        # The client chose this key; it may hold anything.
+        path, message = path[:-1], "Unknown field; /docs lists the fields of this route"
+    else:
+        message = error["msg"]
+    return FieldProblem(field=".".join(path) or "body", detail=message)
+
+
+async def _http_error(_: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, HTTPException)
+    response = problem_response(error.status_code, _SENTENCES.get(error.status_code, error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _prediction_error(_: Request, error: Exception) -> ProblemResponse:
+    return problem_response(422, str(error))

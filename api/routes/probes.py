@@ -1,0 +1,28 @@
+"""What Kubernetes and Prometheus ask. Two truths: the process is not stuck; it may get traffic."""
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import choose_encoder
+
+from api.dependencies import MetricsDep
+from api.schemas import Status
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/livez")
+async def livez() -> Status:
+    """Answer whenever the event loop turns."""
+    return Status(status="alive")
+
+
+@router.get("/readyz")
+async def readyz() -> Status:
+    """Answer once a verified model is loaded: the listener opens only after that."""
+    return Status(status="ready")
+
+
+@router.get("/metrics", response_class=Response)
+async def get_metrics(request: Request, metrics: MetricsDep) -> Response:
+    """Return all metrics as Prometheus text, or OpenMetrics where that is asked for."""
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(metrics.registry), media_type=content_type)

@@ -1,0 +1,87 @@
+"""A real server in a process of its own, on a bundle trained here in seconds."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from model.artifacts import DataIdentity
+from model.data import build_dataset, split_dataset
+from model.export import save_bundle
+from model.training import TrainingConfig, train
+
+ROOT = Path(__file__).parents[2]
+ENDINGS = {"English": "son", "Irish": "gan", "Polish": "ski", "Italian": "ini"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service and the file that holds its log."""
+
+    client: httpx.Client
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def start(bundle: Path, log: Path, **settings: str) -> Server:
+    """Start `python -m api` on a free port and wait until it is ready."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    values = {"PORT": str(port), "BUNDLE_DIR": str(bundle), **settings}
+    environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in values.items()}
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, "-m", "api"], cwd=ROOT, env=environment, stderr=file)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            client.get("/readyz").raise_for_status()
+        except httpx.TransportError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        else:
+            return Server(client, process, log)
+
+
+def stop(server: Server) -> int:
+    """Ask it to end, as Kubernetes does, and return its exit code."""
+    server.client.close()
+    server.process.terminate()
+    return server.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    names = {
+        label: [f"{a}{b}{c}{ending}" for a in "bdgkm" for b in "aeiou" for c in ("r", "l")]
+        for label, ending in ENDINGS.items()
+    }
+    dataset = build_dataset(names)
+    split = split_dataset(dataset, seed=0)
+    result = train(split, TrainingConfig(epochs=2))
+    save_bundle(
+        folder, result, split, DataIdentity(fingerprint=dataset.fingerprint(), names=len(dataset), split_seed=0)
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start(bundle, tmp_path_factory.mktemp("server") / "log", LOG_LEVEL="debug")
+    yield running
+    assert stop(running) == 0
+
+
+@pytest.fixture
+def client(server: Server) -> httpx.Client:
+    return server.client

@@ -1,0 +1,52 @@
+"""Start and end of the process, as an operator sees them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.tests.conftest import ROOT, start, stop
+
+
+def _fail_to_start(**settings: str) -> str:
+    environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in settings.items()}
+    run = subprocess.run(
+        [sys.executable, "-m", "api"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    message: str = json.loads(line)["message"]
+    return message
+
+
+def test_a_bad_bundle_ends_the_start_with_one_line(bundle: Path, tmp_path: Path) -> None:
+    assert "cannot be read" in _fail_to_start(BUNDLE_DIR=str(tmp_path))
+    for path in bundle.iterdir():
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= path.suffix == ".onnx"
+        (tmp_path / path.name).write_bytes(content)
+    assert "model.onnx does not match the hash" in _fail_to_start(BUNDLE_DIR=str(tmp_path))
+
+
+@pytest.mark.parametrize(("setting", "value"), [("PORT", "99999"), ("THREADS", "0"), ("LOG_LEVEL", "loud")])
+def test_a_bad_setting_ends_the_start_with_its_name(setting: str, value: str) -> None:
+    assert _fail_to_start(**{setting: value}).startswith(f"NAME_CLASSIFIER_{setting}: ")
+
+
+def test_sigterm_ends_it_with_0(bundle: Path, tmp_path: Path) -> None:
+    assert stop(start(bundle, tmp_path / "log")) == 0
+
+
+def test_serving_loads_neither_torch_nor_the_trainer() -> None:
+    code = "import sys, api.__main__; print([m for m in ('torch', 'typer', 'model.training') if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

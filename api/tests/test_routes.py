@@ -1,0 +1,78 @@
+import json
+import math
+
+import httpx
+import pytest
+
+from api.tests.conftest import ENDINGS, Server
+
+
+def test_check_service_says_what_it_always_said(client: httpx.Client) -> None:
+    answer = client.get("/check_service")
+    assert (answer.status_code, answer.json()) == (200, {"Message": "Hello world from service"})
+
+
+def test_get_prediction_answers_natural_log_probabilities_best_first(client: httpx.Client) -> None:
+    answer = client.post("/get_prediction", json={"name": "Jordan", "n_predictions": 2})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    assert list(body) == ["predictions", "probabilities"]
+    assert len(set(body["predictions"])) == 2
+    assert body["probabilities"] == sorted(body["probabilities"], reverse=True)
+
+
+def test_all_probabilities_sum_to_one(client: httpx.Client) -> None:
+    body = client.post("/get_prediction", json={"name": "Jordan", "n_predictions": len(ENDINGS)}).json()
+    assert sorted(body["predictions"]) == sorted(ENDINGS)
+    assert math.fsum(map(math.exp, body["probabilities"])) == pytest.approx(1)
+
+
+def test_three_predictions_are_the_default(client: httpx.Client) -> None:
+    assert len(client.post("/get_prediction", json={"name": "Jordan"}).json()["predictions"]) == 3
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/openapi.json"])
+def test_operators_routes_answer(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+def test_metrics_count_by_route_template_and_label_and_never_hold_a_path(client: httpx.Client) -> None:
+    def value(line_start: str) -> float:
+        lines = client.get("/metrics").text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(line_start))
+
+    counter = 'http_requests_total{method="POST",route="/get_prediction",status="200"}'
+    requests, predictions = value(counter), value("predictions_total{")
+    client.post("/get_prediction", json={"name": "Jordan"})
+    client.get("/secret-path/Jordan")
+    client.request("PROPFIND", "/livez")
+    assert value(counter) == requests + 1
+    assert value("predictions_total{") == predictions + 1
+    assert value('http_requests_total{method="GET",route="unmatched",status="404"}') >= 1
+    assert value('http_requests_total{method="OTHER",route="/livez",status="405"}') >= 1
+    assert value('http_request_duration_seconds_count{method="POST",route="/get_prediction"}') >= 1
+    assert value("model_info{") == 1
+    text = client.get("/metrics").text
+    assert "secret-path" not in text
+    assert "Jordan" not in text
+    for label in ENDINGS:
+        assert f'predictions_total{{label="{label}"}}' in text
+
+
+def test_log_is_json_and_holds_no_name(client: httpx.Client, server: Server) -> None:
+    client.post("/get_prediction?name=Queryname", json={"name": "Bodyname"})
+    client.post("/get_prediction/Pathname", json={"name": "Bodyname", "n_predictions": 0})
+    client.post("/get_prediction", json={"name": "Bodyname", "Keyname": 0})
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert {"method": "POST", "route": "/get_prediction", "status": 200}.items() <= next(
+        line for line in reversed(lines) if line.get("status") == 200 and line.get("method") == "POST"
+    ).items()
+    text = server.log.read_text()
+    assert not [name for name in ("Queryname", "Bodyname", "Pathname", "Keyname") if name in text]
+
+
+def test_openapi_names_the_error_shape(client: httpx.Client) -> None:
+    operation = client.get("/openapi.json").json()["paths"]["/get_prediction"]["post"]
+    for status in ("400", "413", "415", "422"):
+        assert list(operation["responses"][status]["content"]) == ["application/problem+json"]

@@ -1,0 +1,82 @@
+"""The command line as a person runs it: another process, its exit code, what it says."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CLI = [sys.executable, "-m", "model"]
+
+
+def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_training_model_trains_and_predict_and_evaluate_use_its_bundle(names_folder: Path, tmp_path: Path) -> None:
+    trained = _run("training_model", tmp_path / "out", names_folder, "--epochs", "2")
+    assert trained.returncode == 0, trained.stderr
+    assert "macro f1" in trained.stdout
+    predicted = _run("predict", tmp_path / "out", "Rossini", "Kovalski", "--top-k", "2")
+    assert predicted.stdout.startswith("Rossini: ")
+    assert predicted.stdout.count("%") == 4
+    evaluated = _run("evaluate", tmp_path / "out", names_folder)
+    assert evaluated.returncode == 0
+
+    def accuracy(output: str) -> str:
+        return next(line for line in output.splitlines() if line.startswith("│ accuracy")).split("│")[-2].strip()
+
+    assert accuracy(evaluated.stdout) == accuracy(trained.stdout)
+
+
+def test_validate_reports(names_folder: Path) -> None:
+    report = _run("validate", names_folder)
+    assert report.returncode == 0
+    assert "no classifier can be right on more than 100.0%" in report.stdout
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"A": b"x\n"},
+        {"A": b"x\n" * 20, "B": b""},
+        {"A": b"x\n" * 20, "B": b"\xff\n"},
+        {"A": b"x\n" * 20, "B": b"y" * 101},
+    ],
+    ids=["empty folder", "one label", "empty file", "undecodable", "line too long"],
+)
+@pytest.mark.parametrize("verb", ["validate", "train"])
+def test_unusable_data_is_one_sentence_and_writes_nothing(tmp_path: Path, files: dict[str, bytes], verb: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for label, content in files.items():
+        (data / f"{label}.txt").write_bytes(content)
+    run = _run(verb, *([tmp_path / "out"] if verb == "train" else []), data)
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: ")
+    assert run.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_evaluate_refuses_other_data(bundle: Path, names_folder: Path, tmp_path: Path) -> None:
+    for path in names_folder.iterdir():
+        (tmp_path / path.name).write_text(path.read_text() + "Newname\n")
+    run = _run("evaluate", bundle, tmp_path)
+    assert run.returncode == 1
+    assert "not the data that this bundle was trained on" in run.stderr
+
+
+def test_interrupted_training_leaves_the_old_bundle(bundle: Path, names_folder: Path) -> None:
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    with subprocess.Popen(
+        [*CLI, "train", str(bundle), str(names_folder), "--epochs", "100000"], stdout=subprocess.PIPE, text=True
+    ) as training:
+        assert training.stdout is not None
+        assert "training" in training.stdout.readline()
+        time.sleep(0.5)
+        training.send_signal(signal.SIGINT)
+        assert training.wait(timeout=60) != 0
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
