@@ -40,10 +40,12 @@ image: ## Build the image IMAGE with docker, or podman where there is no docker
 	@test -n "$(ENGINE)" || { echo "Neither docker nor podman answers: install one of them and start it." >&2; exit 1; }
 	@echo "Building $(IMAGE) with $(ENGINE)."
 	@$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(BUILD_ARGS) \
-		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" -t $(IMAGE) -f Dockerfile .
+		--build-arg VERSION="$$(git describe --tags --always 2>/dev/null)" \
+		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
+		--build-arg CREATED="$$(date -u +%FT%TZ)" -t $(IMAGE) -f Dockerfile .
 
 e2e: $(VENV)/.dev ## Test the image, and the chart on the cluster that KUBECONFIG names
-	@$(BIN)/pytest tests/e2e
+	@ENGINE=$(ENGINE) IMAGE=$(IMAGE) $(BIN)/pytest tests/e2e/test_image.py tests/e2e/test_cluster.py -s -v -x
 
 data: ## Build data/names again from its pinned packages, in an environment of its own
 	@$(PYTHON) -m venv build/data-venv

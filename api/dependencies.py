@@ -1,4 +1,4 @@
-"""What routes ask for, as `Annotated` aliases."""
+"""What routes ask for, as `Annotated` aliases. All async: FastAPI would run a plain function in its thread pool."""
 
 from typing import Annotated
 
@@ -8,17 +8,17 @@ from api.metrics import Metrics
 from model.prediction import Predictor
 
 
-def _predictor(request: Request) -> Predictor:
+async def _predictor(request: Request) -> Predictor:
     predictor: Predictor = request.app.state.predictor
     return predictor
 
 
-def _metrics(request: Request) -> Metrics:
+async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
 
 
-def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+async def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
     """Refuse a body that is not declared as JSON, before its content is looked at."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Send the body as application/json.")

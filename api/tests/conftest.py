@@ -30,11 +30,17 @@ class Server:
     log: Path
 
 
-def start(bundle: Path, log: Path, **settings: str) -> Server:
-    """Start `python -m api` on a free port and wait until it is ready."""
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def start(bundle: Path, log: Path, **settings: str) -> Server:
+    """Start `python -m api` on a free port and wait until it is ready."""
+    port = free_port()
     values = {"PORT": str(port), "BUNDLE_DIR": str(bundle), **settings}
     environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in values.items()}
     with log.open("wb") as file:

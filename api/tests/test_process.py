@@ -50,3 +50,10 @@ def test_serving_loads_neither_torch_nor_the_trainer() -> None:
     code = "import sys, api.__main__; print([m for m in ('torch', 'typer', 'model.training') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_serving_leaves_nothing_at_home(bundle: Path, tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry would keep a device id there, and send it."""
+    code = f"from pathlib import Path; from model.prediction import Predictor; Predictor.load(Path({str(bundle)!r}))"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.rglob("*"))

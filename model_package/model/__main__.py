@@ -30,7 +30,7 @@ def train(
     bundle: BundleFolder,
     data: DataFolder,
     architecture: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "gru",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 12,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 24,
     seed: Annotated[int, typer.Option(help="Fixes the split, the initial weights and the order.")] = 0,
 ) -> None:
     """Train on a folder of names and write a verified bundle."""

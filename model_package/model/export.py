@@ -5,6 +5,7 @@ import platform
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,14 +20,11 @@ from model.artifacts import BundleMetadata, DataIdentity, read_bundle, write_bun
 from model.calibration import fit_temperature
 from model.classifier import ClassifierConfig, build_classifier, compute_logits
 from model.constants import (
-    END_ID,
-    FIRST_CHARACTER_ID,
     MAX_NAME_LENGTH,
     ONNX_FILE,
     PARITY_TOLERANCE,
     SCHEMA_VERSION,
     START_ID,
-    UNKNOWN_ID,
     WEIGHTS_FILE,
 )
 from model.data import Split
@@ -34,7 +32,7 @@ from model.errors import ParityError
 from model.evaluation import evaluate
 from model.prediction import OnnxClassifier
 from model.training import TrainingResult, encode_all
-from model.utils import log_softmax
+from model.utils import build_vocabulary, encode, log_softmax
 
 _PARITY_NAMES_PER_LENGTH = 20
 
@@ -47,7 +45,7 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         BundleError: the folder cannot be written.
     """
     onnx = export_onnx(result.classifier)
-    check_parity(result, onnx, encode_all(split.test, result.characters))
+    check_parity(result, onnx, split.test.names)
     files = {WEIGHTS_FILE: safetensors.torch.save(result.classifier.state_dict()), ONNX_FILE: onnx}
     temperature = fit_temperature(result.validation_logits, split.validation.label_ids)
     label_counts = np.bincount(split.train.label_ids, minlength=len(split.train.labels))
@@ -99,15 +97,16 @@ def export_onnx(classifier: nn.Module) -> bytes:
         return path.read_bytes()
 
 
-def check_parity(result: TrainingResult, onnx: bytes, sequences: list[list[int]]) -> float:
+def check_parity(result: TrainingResult, onnx: bytes, names: Sequence[str]) -> float:
     """Return the largest difference in log-probability between torch and ONNX Runtime.
 
-    Judged on the given token sequences and on random names of every length that a request may have.
+    Judged on the given folded names and on 20 names of each length that a request may have, put together from them.
 
     Raises:
         ParityError: it is over PARITY_TOLERANCE.
     """
-    sequences = sequences + _random_names(result.config.n_characters)
+    vocabulary = build_vocabulary(result.characters)
+    sequences = [encode(name, vocabulary) for name in (*names, *_names_of_every_length(names))]
     expected = log_softmax(compute_logits(result.classifier, sequences, result.config.n_labels))
     actual = log_softmax(OnnxClassifier(onnx).compute_logits(sequences))
     difference = float(np.abs(expected - actual).max())
@@ -116,11 +115,12 @@ def check_parity(result: TrainingResult, onnx: bytes, sequences: list[list[int]]
     return difference
 
 
-def _random_names(n_characters: int) -> list[list[int]]:
+def _names_of_every_length(names: Sequence[str]) -> Iterator[str]:
     rng = np.random.default_rng(0)
-    ids = np.array([UNKNOWN_ID, *range(FIRST_CHARACTER_ID, FIRST_CHARACTER_ID + n_characters)])
-    lengths = np.repeat(np.arange(1, MAX_NAME_LENGTH + 1), _PARITY_NAMES_PER_LENGTH)
-    return [[START_ID, *rng.choice(ids, length).tolist(), END_ID] for length in lengths]
+    for length in range(1, MAX_NAME_LENGTH + 1):
+        for _ in range(_PARITY_NAMES_PER_LENGTH):
+            # a folded name has at least one character, so this many reach the length
+            yield " ".join(names[i] for i in rng.integers(len(names), size=length))[:length]
 
 
 def _judge(result: TrainingResult, split: Split, temperature: float) -> dict[str, dict[str, float]]:

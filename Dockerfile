@@ -1,0 +1,53 @@
+# docker build -t fastapi-ml -f Dockerfile . && docker run -p 8000:8000 fastapi-ml
+
+# --- build: a virtual environment with the locked serving dependencies, and the service
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /app
+RUN python3 -m venv venv
+# the lock comes first: a change of code alone reuses this layer; wheels only, so no compiler is needed;
+# pip goes once it has done its work: an image that cannot install is harder to abuse
+COPY requirements/serve.txt requirements/
+RUN venv/bin/pip install --no-cache-dir --no-compile --only-binary=:all: --require-hashes \
+      --requirement requirements/serve.txt \
+ && venv/bin/pip uninstall --yes --quiet setuptools pip
+COPY api app/api
+COPY model_package/model app/model
+COPY artifacts app/artifacts
+# bytecode by hash, not by time stamp: it stays valid however the files are copied
+RUN venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash venv/lib app/api app/model
+
+# --- final: Python, the environment, the service and its bundle
+FROM python:3.11-slim-bookworm
+# the official image has a pip of its own, outside the environment
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.11/site-packages /usr/local/lib/python3.11/ensurepip
+# OMP_NUM_THREADS: numpy's pool would follow the node's cores, not the limit; inference has NAME_CLASSIFIER_THREADS
+ENV PATH=/app/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    OMP_NUM_THREADS=1 \
+    NAME_CLASSIFIER_HOST=0.0.0.0 \
+    NAME_CLASSIFIER_PORT=8000
+WORKDIR /app
+COPY --from=build /app/venv venv
+COPY --from=build /app/app .
+# one import while root may still write: it proves that nothing is missing and leaves the standard library's
+# bytecode, which the official image lacks and a read-only root could never keep
+RUN python -c "import api.main, uvicorn"
+ENV PYTHONDONTWRITEBYTECODE=1
+
+ARG VERSION=dev
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title="fastapi-ml" \
+      org.opencontainers.image.description="Tells which language a name comes from" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+
+# by number, so that Kubernetes can check runAsNonRoot; nothing in the image belongs to this user
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=3s --start-period=30s --retries=3 \
+  CMD ["python", "-c", "import os, urllib.request as r; \
+       r.urlopen('http://127.0.0.1:' + os.environ['NAME_CLASSIFIER_PORT'] + '/livez', timeout=2)"]
+CMD ["python", "-m", "api"]

@@ -1,0 +1,77 @@
+"""Who may import whom. A new arrow is a decision: write it here and say why in the commit."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+MODEL = {
+    "constants": set(),
+    "errors": set(),
+    "utils": {"constants", "errors"},
+    "data": {"constants", "errors", "utils"},
+    "calibration": {"utils"},
+    "evaluation": {"utils"},
+    "artifacts": {"constants", "errors"},
+    "prediction": {"artifacts", "constants", "errors", "utils"},
+    "classifier": {"constants", "errors", "utils"},
+    "training": {"classifier", "constants", "data", "errors", "utils"},
+    "export": {
+        *("artifacts", "calibration", "classifier", "constants", "data", "errors"),
+        *("evaluation", "prediction", "training", "utils"),
+    },
+}
+API = {
+    "settings": set(),
+    "schemas": {"model.constants"},
+    "metrics": {"model.artifacts"},
+    "problems": {"api.schemas", "model.errors"},
+    "limits": {"api.problems"},
+    "telemetry": {"api.metrics", "api.problems"},
+    "dependencies": {"api.metrics", "model.prediction"},
+    "routes.compat": {"api.dependencies", "api.schemas"},
+    "routes.probes": {"api.dependencies", "api.schemas"},
+    "main": {
+        *("api.problems", "api.limits", "api.metrics", "api.routes", "api.settings", "api.telemetry"),
+        "model.prediction",
+    },
+    "__main__": {"api.main", "api.settings", "api.telemetry", "model.errors"},
+}
+TORCH_ROOMS = {"classifier", "training", "export"}
+
+
+def _imports(path: Path) -> set[str]:
+    """Return the modules that a file imports; `from api import problems` counts as api.problems."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            bare = node.module in {"api", "model"}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if bare else {node.module}
+    return found
+
+
+def _rooms(package: Path) -> dict[str, Path]:
+    paths = (path for path in package.rglob("*.py") if "tests" not in path.parts and path.name != "__init__.py")
+    return {".".join(path.relative_to(package).with_suffix("").parts): path for path in paths}
+
+
+def test_the_model_package_imports_one_way_and_knows_no_service() -> None:
+    rooms = _rooms(ROOT / "model_package" / "model")
+    assert set(rooms) == {*MODEL, "__main__"}
+    for room, path in rooms.items():
+        imports = _imports(path)
+        assert not [name for name in imports if name.partition(".")[0] in {"api", "fastapi", "starlette"}], room
+        if room in MODEL:
+            assert {name.removeprefix("model.") for name in imports if name.startswith("model.")} <= MODEL[room], room
+            assert ("torch" in imports) == (room in TORCH_ROOMS), room
+
+
+def test_the_service_imports_one_way_and_only_the_prediction_side_of_the_model() -> None:
+    rooms = _rooms(ROOT / "api")
+    assert set(rooms) == set(API)
+    for room, path in rooms.items():
+        ours = {name for name in _imports(path) if name.partition(".")[0] in {"api", "model"}}
+        assert ours <= API[room], room
+        assert "torch" not in _imports(path), room
