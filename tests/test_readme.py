@@ -1,0 +1,153 @@
+"""The README's commands work as they stand there; each is run here or, where it needs more, by what ELSEWHERE names."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.settings import PREFIX, Settings
+from api.tests.conftest import ENDINGS, free_port
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+
+RUN_HERE = {
+    "make serve",
+    next(line for line in COMMANDS if line.startswith("curl ")),
+    "make validate DATA=my/names",
+    "make train DATA=my/names BUNDLE=my/bundle",
+    "make serve BUNDLE=my/bundle",
+    "python -m model training_model artifacts data/names",
+    "python -m model predict artifacts Kowalska",
+    "python -m model evaluate artifacts data/names",
+}
+ELSEWHERE = {
+    "make test": ".ci/run",
+    "pip install -e model_package": "Makefile",
+    "docker build -t fastapi-ml -f Dockerfile .": "Makefile",
+    "docker run -p 8000:8000 fastapi-ml": "tests/e2e/test_image.py",
+    "minikube image load fastapi-ml": "tests/e2e/test_cluster.py",
+    "cd infra/chart_api && helm install api-chart . -f values.dev.yaml": "tests/e2e/test_cluster.py",
+    "kubectl get deployments": "tests/e2e/test_cluster.py",
+    "helm test api-chart": "tests/e2e/test_cluster.py",
+    "minikube service fastapi-svc-dev": "tests/e2e/test_cluster.py",
+    "kubectl logs deployment/fastapi-ml-dev": "tests/e2e/test_cluster.py",
+    "kubectl rollout status deployment/fastapi-ml-dev": "tests/e2e/test_cluster.py",
+    "kubectl port-forward service/fastapi-svc-dev 8000:80": "tests/e2e/test_cluster.py",
+}
+
+
+@contextmanager
+def _serving(command: str) -> Iterator[str]:
+    """Run a `make serve` of the README on a free port; yield the address."""
+    port = free_port()
+    process = subprocess.Popen([*shlex.split(command), f"PORT={port}"], cwd=ROOT, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 300
+        while not _ready(address):
+            assert process.poll() is None, f"{command} ended"
+            assert time.monotonic() < deadline, f"{command} does not answer"
+            time.sleep(0.1)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _ready(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _run(command: str, *replacements: tuple[str, str]) -> str:
+    """Run a line of the README in the project's environment, as it stands there but for the given words."""
+    for old, new in replacements:
+        command = command.replace(old, new)
+    environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        shlex.split(command), cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with labels of one's own, as my/names."""
+    folder = tmp_path_factory.mktemp("mine")
+    (folder / "names").mkdir()
+    for label, ending in ENDINGS.items():
+        names = [f"{a}{b}r{ending}" for a in "bdgkm" for b in "aeiou"]
+        (folder / "names" / f"{label}.txt").write_text("\n".join(names), encoding="utf-8")
+    return str(folder)
+
+
+def test_every_command_is_run_somewhere() -> None:
+    assert set(COMMANDS) == RUN_HERE | set(ELSEWHERE)
+    for place in ELSEWHERE.values():
+        assert (ROOT / place).is_file()
+
+
+def test_first_screen_serves_and_answers_what_it_shows() -> None:
+    curl = next(line for line in COMMANDS if line.startswith("curl "))
+    shown: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    with _serving("make serve") as address:
+        answer = json.loads(_run(curl, ("http://127.0.0.1:8000", address)))
+    assert answer["predictions"] == shown["predictions"]
+    assert answer["probabilities"] == pytest.approx(shown["probabilities"], abs=1e-5)
+
+
+def test_own_labels_with_make(mine: str) -> None:
+    assert "4 labels" in _run("make validate DATA=my/names", ("my/", f"{mine}/"))
+    _run("make train DATA=my/names BUNDLE=my/bundle", ("my/", f"{mine}/"))
+    with _serving(f"make serve BUNDLE={mine}/bundle") as address:
+        body = {"name": "Berson", "n_predictions": 4}
+        answer = httpx.post(f"{address}/get_prediction", json=body).json()
+    assert sorted(answer["predictions"]) == sorted(ENDINGS)
+
+
+def test_own_labels_without_make(mine: str) -> None:
+    _run(
+        "python -m model training_model artifacts data/names",
+        ("artifacts", f"{mine}/out"),
+        ("data/names", f"{mine}/names"),
+    )
+    assert _run("python -m model predict artifacts Kowalska").startswith("Kowalska: ")
+    accuracy = re.search(r"│ accuracy +│ ([\d.]+)", _run("python -m model evaluate artifacts data/names"))
+    assert accuracy
+    stated = json.loads((ROOT / "artifacts" / "metadata.json").read_text(encoding="utf-8"))["metrics"]["test"]
+    assert float(accuracy[1]) == pytest.approx(stated["accuracy"], abs=1e-3)
+
+
+def test_every_setting_route_and_verb_is_in_the_readme() -> None:
+    for name, field in Settings.model_fields.items():
+        row = next(line for line in README.splitlines() if line.startswith(f"| `{PREFIX}{name.upper()}` |"))
+        assert f"`{field.default}`" in row
+    for route in ("/get_prediction", "/check_service", "/livez", "/readyz", "/metrics", "/docs"):
+        assert f"{route}`" in README
+    help_text = _run("python -m model --help")
+    verbs = re.findall(r"^│ (\w+) +[A-Z]", help_text, re.MULTILINE)
+    assert len(verbs) >= 4
+    for verb in verbs:
+        assert verb in README
+
+
+def test_every_file_of_the_packages_is_in_the_tree() -> None:
+    for path in (ROOT / "model_package" / "model").glob("*.py"):
+        if path.name not in {"__init__.py", "constants.py", "errors.py"}:
+            assert f"  {path.name} " in README, path.name

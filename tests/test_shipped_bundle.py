@@ -1,0 +1,59 @@
+"""The bundle in artifacts/ belongs to the names in data/ and says what the code says."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.classifier import compute_logits
+from model.constants import ONNX_FILE, PARITY_TOLERANCE
+from model.data import Split, load_dataset, split_dataset
+from model.evaluation import evaluate
+from model.export import load_classifier
+from model.prediction import OnnxClassifier, Predictor
+from model.utils import build_vocabulary, encode, log_softmax
+
+ROOT = Path(__file__).parents[1]
+BUNDLE, DATA = ROOT / "artifacts", ROOT / "data" / "names"
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor.load(BUNDLE)
+
+
+@pytest.fixture(scope="module")
+def split(predictor: Predictor) -> Split:
+    return split_dataset(load_dataset(DATA), predictor.metadata.data.split_seed)
+
+
+def test_it_was_trained_on_these_names(predictor: Predictor) -> None:
+    assert predictor.labels == tuple(sorted(path.stem for path in DATA.glob("*.txt")))
+    assert predictor.metadata.data.fingerprint == load_dataset(DATA).fingerprint()
+
+
+def test_its_metrics_are_what_it_does(predictor: Predictor, split: Split) -> None:
+    metrics = evaluate(predictor.log_probs(split.test.names), split.test.label_ids, predictor.labels)
+    stated = predictor.metadata.metrics["test"]
+    assert metrics.accuracy == pytest.approx(stated["accuracy"], abs=1e-3)
+    assert metrics.nll == pytest.approx(stated["nll"], abs=1e-4)
+
+
+def test_torch_and_onnx_agree_on_every_test_name(predictor: Predictor, split: Split) -> None:
+    vocabulary = build_vocabulary(predictor.metadata.characters)
+    sequences = [encode(name, vocabulary) for name in (*split.test.names, *("a" * n for n in range(1, 101)))]
+    assert len(sequences) >= 2000
+    expected = log_softmax(compute_logits(load_classifier(BUNDLE), sequences, len(predictor.labels)))
+    actual = log_softmax(OnnxClassifier((BUNDLE / ONNX_FILE).read_bytes()).compute_logits(sequences))
+    assert np.abs(expected - actual).max() <= PARITY_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("Kowalczyk", "Polish"), ("Papadopoulos", "Greek"), ("Yamamoto", "Japanese"), ("Esposito", "Italian")],
+)
+def test_it_knows_names_that_nobody_doubts(predictor: Predictor, name: str, label: str) -> None:
+    (prediction,) = predictor.predict([name], top_k=1)
+    assert prediction.labels == (label,)
+    assert math.exp(prediction.log_probs[0]) > 0.5
