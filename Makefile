@@ -1,7 +1,8 @@
 # Two commands: `make serve` answers, `make test` passes. `make help` lists the rest.
 
 PYTHON ?= python3
-HOST ?= 127.0.0.1
+# not from the environment: shells and conda set a HOST of their own
+HOST = 127.0.0.1
 PORT ?= 8000
 BUNDLE ?= artifacts
 DATA ?= data/names
@@ -22,16 +23,16 @@ help: ## Show this list
 
 serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
 	@echo "Serving $(BUNDLE) on http://$(HOST):$(PORT) (page of routes: /docs). Ctrl-C stops."
-	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR=$(BUNDLE) $(BIN)/python -m api
+	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR="$(BUNDLE)" $(BIN)/python -m api
 
 test: $(VENV)/.dev ## Run the tests
 	@$(BIN)/pytest
 
 train: $(VENV)/.dev ## Train on DATA and write the bundle to BUNDLE
-	@$(BIN)/python -m model train $(BUNDLE) $(DATA)
+	@$(BIN)/python -m model train "$(BUNDLE)" "$(DATA)"
 
 validate: $(VENV)/.dev ## Check the names in DATA
-	@$(BIN)/python -m model validate $(DATA)
+	@$(BIN)/python -m model validate "$(DATA)"
 
 lint: $(VENV)/.dev ## Run every linter and the type checker
 	@$(BIN)/pre-commit run --all-files
@@ -65,9 +66,10 @@ clean: ## Remove the environment and every cache
 # Environments: stamps, so that a second run is fast and a changed lock is noticed.
 
 $(VENV)/bin/python:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "$(PYTHON) is too old: install Python 3.11 or newer, or name one with PYTHON=." >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 to 3.14." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+		{ echo "$(PYTHON) does not fit: install Python 3.11 to 3.14, or name one with PYTHON=." >&2; exit 1; }
+	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "Python's venv module is missing: on Debian or Ubuntu, install python3-venv." >&2; exit 1; }
 

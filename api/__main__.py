@@ -32,6 +32,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         app,
+        http="h11",  # httptools, the default, reads a header of any length into memory
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -19,7 +19,7 @@ async def _metrics(request: Request) -> Metrics:
 
 
 async def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
-    """Refuse a body that is not declared as JSON, before its content is looked at."""
+    """Refuse a body that is not declared as JSON."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Send the body as application/json.")
 

@@ -23,11 +23,12 @@ def create_app(settings: Settings) -> FastAPI:
     """
     predictor = Predictor.load(settings.bundle_dir, threads=settings.threads)
     metrics = Metrics()
-    metrics.describe_model(predictor.metadata)
+    metrics.describe_model(predictor.metadata.version, predictor.metadata.architecture, predictor.labels)
     app = FastAPI(
         title="Name classifier",
         summary="Which labels does this name look like?",
         version=predictor.metadata.version,
+        redirect_slashes=False,  # a redirect would quote the request's host and query
     )
     app.state.predictor = predictor
     app.state.metrics = metrics

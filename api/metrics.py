@@ -1,5 +1,7 @@
 """Prometheus objects of one app, and the ASGI middleware that feeds them. Holds no name, no key, no raw path."""
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
@@ -9,8 +11,6 @@ from prometheus_client import (
     Gauge,
     Histogram,
 )
-
-from model.artifacts import BundleMetadata
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -39,10 +39,10 @@ class Metrics:
             "model_info", "1 for the model that is served.", ("version", "architecture"), registry=self.registry
         )
 
-    def describe_model(self, metadata: BundleMetadata) -> None:
+    def describe_model(self, version: str, architecture: str, labels: Iterable[str]) -> None:
         """Name the served model; a label that was never answered counts 0 instead of being absent."""
-        self.model_info.labels(metadata.version, metadata.architecture).set(1)
-        for label in metadata.labels:
+        self.model_info.labels(version, architecture).set(1)
+        for label in labels:
             self.predictions.labels(label)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:

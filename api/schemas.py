@@ -16,8 +16,9 @@ class PredictionRequest(_Request):
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH, examples=["Jordan"])]
     n_predictions: Annotated[
-        int, Field(ge=1, description="At most the number of labels of the served model.", examples=[2])
-    ] = DEFAULT_TOP_K
+        int | None,
+        Field(ge=1, description=f"At most the number of labels; {DEFAULT_TOP_K} if left out.", examples=[2]),
+    ] = None
 
 
 class PredictionResponse(BaseModel):

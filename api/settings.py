@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     """Port to listen on."""
     bundle_dir: Path = Path("artifacts")
     """Folder of the bundle that is served."""
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """Cores that one model call may use; keep it at or below the CPU limit."""
     log_level: LogLevel = LogLevel.INFO
     """Least severity that is logged: debug, info, warning or error."""

@@ -68,7 +68,9 @@ class RequestTelemetry:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        route = getattr(scope.get("route"), "path", "unmatched")
+        # /docs and its kin are plain routes without a template: their path is one
+        without_template = str(scope["path"]) if "endpoint" in scope else "unmatched"
+        route = str(getattr(scope.get("route"), "path", without_template))
         self._metrics.observe_request(method, route, status, seconds)
         level = logging.DEBUG if route in _QUIET_ROUTES and status < 400 else logging.INFO
         if logger.isEnabledFor(level):

@@ -108,6 +108,15 @@ def test_a_disruption_budget_comes_with_the_second_replica() -> None:
     assert "PodDisruptionBudget" not in _render("--set", "replicas=2,podDisruptionBudget.enabled=false")
 
 
+def test_a_private_registry_can_be_used() -> None:
+    spec = _render("--set", "image.pullSecrets={one,two}")["Deployment"]["spec"]["template"]["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]
+
+
+def test_cpu_may_be_a_number() -> None:
+    assert _render("--set", "resources.limits.cpu=2")["Deployment"]
+
+
 def test_the_version_label_follows_the_tag_within_its_limit() -> None:
     labels = _render("--set", f"image.tag=1.2-{'x' * 58}.z")["Deployment"]["metadata"]["labels"]
     assert labels["app.kubernetes.io/version"] == f"1.2-{'x' * 58}"

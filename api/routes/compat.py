@@ -8,6 +8,7 @@ from api.schemas import PROBLEM_RESPONSES, PredictionRequest, PredictionResponse
 router = APIRouter(tags=["classifier"])
 
 
+@router.head("/check_service", include_in_schema=False)
 @router.get("/check_service")
 async def check_service() -> ServiceMessage:
     """Say hello."""

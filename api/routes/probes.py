@@ -9,12 +9,14 @@ from api.schemas import Status
 router = APIRouter(tags=["operations"])
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez")
 async def livez() -> Status:
     """Answer whenever the event loop turns."""
     return Status(status="alive")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 async def readyz() -> Status:
     """Answer once a verified model is loaded: the listener opens only after that."""
@@ -24,5 +26,8 @@ async def readyz() -> Status:
 @router.get("/metrics", response_class=Response)
 async def get_metrics(request: Request, metrics: MetricsDep) -> Response:
     """Return all metrics as Prometheus text, or OpenMetrics where that is asked for."""
-    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    try:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    except (TypeError, ValueError):  # it parses the versions in the header without checking them
+        encode, content_type = choose_encoder("")
     return Response(encode(metrics.registry), media_type=content_type)

@@ -32,9 +32,10 @@ def test_three_predictions_are_the_default(client: httpx.Client) -> None:
     assert len(client.post("/get_prediction", json={"name": "Jordan"}).json()["predictions"]) == 3
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/check_service", "/docs", "/openapi.json"])
 def test_operators_routes_answer(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 200
+    assert client.head(path).status_code == 200
 
 
 def test_metrics_count_by_route_template_and_label_and_never_hold_a_path(client: httpx.Client) -> None:
@@ -46,10 +47,12 @@ def test_metrics_count_by_route_template_and_label_and_never_hold_a_path(client:
     requests, predictions = value(counter), value("predictions_total{")
     client.post("/get_prediction", json={"name": "Jordan"})
     client.get("/secret-path/Jordan")
+    client.get("/docs")
     client.request("PROPFIND", "/livez")
     assert value(counter) == requests + 1
     assert value("predictions_total{") == predictions + 1
     assert value('http_requests_total{method="GET",route="unmatched",status="404"}') >= 1
+    assert value('http_requests_total{method="GET",route="/docs",status="200"}') >= 1
     assert value('http_requests_total{method="OTHER",route="/livez",status="405"}') >= 1
     assert value('http_request_duration_seconds_count{method="POST",route="/get_prediction"}') >= 1
     assert value("model_info{") == 1

@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, markup=False, emoji=False)
 _MOST_OVERLAPS = 10
 
 BundleFolder = Annotated[Path, typer.Argument(help="Folder of the bundle.")]
@@ -31,7 +31,9 @@ def train(
     data: DataFolder,
     architecture: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "gru",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 24,
-    seed: Annotated[int, typer.Option(help="Fixes the split, the initial weights and the order.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Fixes the split, the initial weights and the order.")
+    ] = 0,
 ) -> None:
     """Train on a folder of names and write a verified bundle."""
     from model.artifacts import DataIdentity, check_writable
@@ -42,6 +44,7 @@ def train(
 
     dataset = load_dataset(data)
     check_writable(bundle)
+    identity = DataIdentity(fingerprint=dataset.fingerprint(), names=len(dataset), split_seed=seed)
     split = split_dataset(dataset, seed)
     console.print(f"{len(dataset)} names of {len(dataset.labels)} labels; training a {architecture}.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -58,7 +61,6 @@ def train(
                 description=f"validation accuracy {past[-1].validation_accuracy:.3f}" if past else "training",
             ),
         )
-    identity = DataIdentity(fingerprint=dataset.fingerprint(), names=len(dataset), split_seed=seed)
     metadata = save_bundle(bundle, result, split, identity)
     console.print(_metrics_table(metadata.metrics))
     console.print(f"Epoch {result.best_epoch} of {epochs} kept. Bundle {metadata.version} written to {bundle}.")
@@ -112,7 +114,7 @@ def evaluate(bundle: BundleFolder, data: DataFolder) -> None:
 def predict(
     bundle: BundleFolder,
     names: Annotated[list[str], typer.Argument(help="One or more names.")],
-    top_k: Annotated[int, typer.Option(min=1, help="Labels per name.")] = DEFAULT_TOP_K,
+    top_k: Annotated[int | None, typer.Option(min=1, help=f"Labels per name; {DEFAULT_TOP_K} if left out.")] = None,
 ) -> None:
     """Print the labels that each name looks like, with their probabilities."""
     from math import exp
@@ -121,7 +123,7 @@ def predict(
 
     for name, prediction in zip(names, Predictor.load(bundle).predict(names, top_k), strict=True):
         answers = zip(prediction.labels, prediction.log_probs, strict=True)
-        console.print(f"{name}: " + ", ".join(f"{label} {exp(p):.1%}" for label, p in answers), markup=False)
+        console.print(f"{name}: " + ", ".join(f"{label} {exp(p):.1%}" for label, p in answers))
 
 
 def _metrics_table(metrics: dict[str, dict[str, float]]) -> Table:

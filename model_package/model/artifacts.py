@@ -9,7 +9,8 @@ import json
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,7 +54,7 @@ class BundleMetadata(_Record):
     metrics: dict[str, dict[str, float]]
     data: DataIdentity
     libraries: dict[str, str]
-    files: dict[str, str]
+    files: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _labels_agree(self) -> "BundleMetadata":
@@ -88,7 +89,7 @@ def read_bundle(directory: Path) -> Bundle:
 def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, bytes]) -> None:
     """Write a bundle whole or not at all; a bundle that stands there is replaced, other files stay.
 
-    `metadata.files` is filled in here.
+    The hashes in `metadata.files` are filled in here.
 
     Raises:
         BundleError: the folder cannot be written.
@@ -101,8 +102,7 @@ def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, 
                 file.flush()
                 os.fsync(file.fileno())
         with _signals_deferred():
-            for name in (*files, METADATA_FILE):
-                (staging / name).replace(directory / name)
+            _swap(staging, directory, (*files, METADATA_FILE))
 
 
 def check_writable(directory: Path) -> None:
@@ -122,24 +122,42 @@ def _writing(directory: Path) -> Iterator[Path]:
         raise BundleError(f"{directory} cannot be written: {error.strerror}.") from None
 
 
+def _swap(staging: Path, directory: Path, names: Iterable[str]) -> None:
+    """Rename the staged files into place; if one cannot be, put back what stood there."""
+    before = {name: (directory / name).read_bytes() for name in names if (directory / name).is_file()}
+    try:
+        for name in names:
+            (staging / name).replace(directory / name)
+    except OSError:
+        for name, content in before.items():
+            (directory / name).write_bytes(content)
+        raise
+
+
 @contextmanager
 def _signals_deferred() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back, so that no bundle is left half old and half new."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    """Hold Ctrl-C and SIGTERM back until the end, so that no bundle is left half old and half new."""
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    arrived: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, lambda received, _: arrived.append(received))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for received in arrived:
+            signal.raise_signal(received)
 
 
 def _read_metadata(directory: Path) -> BundleMetadata:
     path = directory / METADATA_FILE
     try:
         document = json.loads(_read_bytes(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BundleError(f"{path} is not JSON; the bundle is damaged.") from None
     if not isinstance(document, dict) or (version := document.get("schema_version")) is None:
         raise BundleError(f"{path} is not the metadata of a bundle.")

@@ -90,8 +90,8 @@ def read_folder(folder: Path) -> dict[str, list[str]]:
 
 
 def _read_file(path: Path) -> list[str]:
-    if len(path.stem) > MAX_LABEL_LENGTH:
-        raise DataError(f"{path}: a label may have at most {MAX_LABEL_LENGTH} characters.")
+    if len(path.stem) > MAX_LABEL_LENGTH or not path.stem.isprintable() or path.stem != path.stem.strip():
+        raise DataError(f"{path}: a label is 1 to {MAX_LABEL_LENGTH} printable characters without spaces around them.")
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -115,7 +115,7 @@ def build_dataset(names_by_label: Mapping[str, list[str]]) -> Dataset:
     """Dedupe folded names within each label.
 
     Raises:
-        DataError: a label has too few distinct names to be split.
+        DataError: a label has too few distinct names to be split, or no character is common enough to learn.
     """
     labels = tuple(sorted(names_by_label))
     distinct = {label: sorted(set(names_by_label[label])) for label in labels}
@@ -124,8 +124,10 @@ def build_dataset(names_by_label: Mapping[str, list[str]]) -> Dataset:
         if count < MIN_NAMES_PER_LABEL:
             raise DataError(f"{label} has {count} distinct name(s); a label needs at least {MIN_NAMES_PER_LABEL}.")
     names = tuple(name for label in labels for name in distinct[label])
-    label_ids = np.repeat(np.arange(len(labels), dtype=np.int64), counts)
-    return Dataset(labels, names, label_ids)
+    dataset = Dataset(labels, names, np.repeat(np.arange(len(labels), dtype=np.int64), counts))
+    if not dataset.characters():
+        raise DataError(f"No character occurs in {MIN_CHARACTER_COUNT} names: there is nothing to learn from.")
+    return dataset
 
 
 def load_dataset(folder: Path) -> Dataset:

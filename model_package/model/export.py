@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from model import __version__
 from model.artifacts import BundleMetadata, DataIdentity, read_bundle, write_bundle
 from model.calibration import fit_temperature
 from model.classifier import ClassifierConfig, build_classifier, compute_logits
@@ -65,7 +66,6 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         metrics=_judge(result, split, temperature),
         data=data,
         libraries=_library_versions(),
-        files={name: sha256(content).hexdigest() for name, content in files.items()},
     )
     write_bundle(directory, metadata, files)
     return metadata
@@ -133,8 +133,9 @@ def _judge(result: TrainingResult, split: Split, temperature: float) -> dict[str
 
 
 def _library_versions() -> dict[str, str]:
-    packages = ("name-classifier-model", "numpy", "onnxruntime", "safetensors", "torch")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+    packages = ("numpy", "onnxruntime", "safetensors", "torch")
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), "model": __version__} | versions
 
 
 def _git_commit() -> str | None:

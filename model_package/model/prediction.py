@@ -34,11 +34,11 @@ class OnnxClassifier:
             self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own
             raise BundleError(f"{ONNX_FILE} cannot be loaded by ONNX Runtime ({type(error).__name__}).") from None
-        self._n_labels: int = self._session.get_outputs()[0].shape[1]
+        self.n_labels: int = self._session.get_outputs()[0].shape[1]
 
     def compute_logits(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """Return logits (N, L) of N token sequences of any lengths."""
-        logits = np.empty((len(sequences), self._n_labels), dtype=np.float64)
+        logits = np.empty((len(sequences), self.n_labels), dtype=np.float64)
         for positions, ids in group_by_length(sequences):
             logits[positions] = self._session.run(None, {"ids": ids})[0]
         return logits
@@ -52,6 +52,10 @@ class Predictor:
         self.labels = bundle.metadata.labels
         self._vocabulary = build_vocabulary(bundle.metadata.characters)
         self._classifier = OnnxClassifier(bundle.files[ONNX_FILE], threads=threads)
+        if self._classifier.n_labels != len(self.labels):
+            raise BundleError(
+                f"{ONNX_FILE} answers {self._classifier.n_labels} labels, the metadata {len(self.labels)}."
+            )
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> Self:
@@ -66,21 +70,25 @@ class Predictor:
         """Return calibrated natural-log probabilities (N, L), columns in the order of `labels`.
 
         Raises:
-            InvalidNameError: a name is empty, too long, or holds no character that the model knows.
+            InvalidNameError: a name is empty or too long.
         """
-        sequences = [self._encode(name) for name in names]
-        return log_softmax(self._classifier.compute_logits(sequences) / self.metadata.temperature)
+        return self._log_probs([self._encode(name) for name in names])
 
-    def predict(self, names: Sequence[str], top_k: int = DEFAULT_TOP_K) -> list[Prediction]:
-        """Return the top_k labels of each name, in the order of the names.
+    def predict(self, names: Sequence[str], top_k: int | None = None) -> list[Prediction]:
+        """Return the top_k labels of each name, in the order of the names; by default three, or all if there are two.
 
         Raises:
-            InvalidNameError: as `log_probs`.
+            InvalidNameError: a name is empty, too long, or holds no character that the model knows.
             InvalidTopKError: top_k is not between 1 and the number of labels.
         """
+        if top_k is None:
+            top_k = min(DEFAULT_TOP_K, len(self.labels))
         if not 1 <= top_k <= len(self.labels):
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
-        log_probs = self.log_probs(names)
+        sequences = [self._encode(name) for name in names]
+        if any(all(i == UNKNOWN_ID for i in ids[1:-1]) for ids in sequences):
+            raise InvalidNameError("The name holds no character that occurs in the names the model was trained on.")
+        log_probs = self._log_probs(sequences)
         best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
         return [
             Prediction(tuple(self.labels[i] for i in ids), tuple(row[ids].tolist()))
@@ -88,7 +96,7 @@ class Predictor:
         ]
 
     def _encode(self, name: str) -> list[int]:
-        ids = encode(fold(name), self._vocabulary)
-        if all(i == UNKNOWN_ID for i in ids[1:-1]):
-            raise InvalidNameError("The name holds no character that occurs in the names the model was trained on.")
-        return ids
+        return encode(fold(name), self._vocabulary)
+
+    def _log_probs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        return log_softmax(self._classifier.compute_logits(sequences) / self.metadata.temperature)

@@ -1,6 +1,8 @@
 import errno
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,11 @@ from model import artifacts
 from model.artifacts import DataIdentity, read_bundle
 from model.classifier import build_classifier
 from model.constants import METADATA_FILE, ONNX_FILE, WEIGHTS_FILE
-from model.data import Split
+from model.data import Split, build_dataset, split_dataset
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
 from model.export import check_parity, export_onnx, load_classifier, save_bundle
 from model.prediction import Predictor
-from model.training import TrainingResult
+from model.training import TrainingConfig, TrainingResult, train
 
 FILES = (WEIGHTS_FILE, ONNX_FILE, METADATA_FILE)
 IDENTITY = DataIdentity(fingerprint="0", names=1, split_seed=0)
@@ -91,6 +93,44 @@ def test_a_full_disk_leaves_the_old_bundle(
     assert _snapshot(bundle) == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_two_files_waits_for_the_last(
+    bundle: Path, result: TrainingResult, split: Split, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    replace = Path.replace
+
+    def replace_and_signal(self: Path, target: Path) -> Path:
+        os.kill(os.getpid(), number)
+        return replace(self, target)
+
+    before = signal.signal(number, stop)
+    monkeypatch.setattr(Path, "replace", replace_and_signal)
+    try:
+        with pytest.raises(StoppedError):
+            save_bundle(bundle, result, split, IDENTITY)
+    finally:
+        signal.signal(number, before)
+    assert read_bundle(bundle).metadata.data == IDENTITY
+
+
+def test_a_file_that_cannot_be_replaced_leaves_the_old_bundle(
+    bundle: Path, result: TrainingResult, split: Split
+) -> None:
+    before = _snapshot(bundle)
+    (bundle / METADATA_FILE).unlink()
+    (bundle / METADATA_FILE).mkdir()
+    with pytest.raises(BundleError, match="cannot be written"):
+        save_bundle(bundle, result, split, IDENTITY)
+    assert (bundle / WEIGHTS_FILE).read_bytes() == before[WEIGHTS_FILE]
+    assert (bundle / ONNX_FILE).read_bytes() == before[ONNX_FILE]
+
+
 def test_other_files_in_the_folder_stay(bundle: Path, result: TrainingResult, split: Split) -> None:
     (bundle / "notes.md").write_text("mine")
     save_bundle(bundle, result, split, IDENTITY)
@@ -133,11 +173,24 @@ def test_case_and_diacritics_do_not_change_an_answer(bundle: Path) -> None:
 def test_bounds_of_a_request(bundle: Path) -> None:
     predictor = Predictor.load(bundle)
     assert predictor.predict([]) == []
+    assert len(predictor.predict(["Rossini"])[0].labels) == 3
     for top_k in (0, -1, 4):
         with pytest.raises(InvalidTopKError, match="between 1 and 3"):
             predictor.predict(["Rossini"], top_k)
     with pytest.raises(InvalidNameError, match="no character"):
         predictor.predict(["Иванов"])
+
+
+def test_names_of_unknown_characters_count_in_an_evaluation(bundle: Path) -> None:
+    assert np.exp(Predictor.load(bundle).log_probs(["Иванов"])).sum() == pytest.approx(1)
+
+
+def test_two_labels_are_enough_for_the_default(tmp_path: Path) -> None:
+    endings = [f"{a}{b}" for a in "abcd" for b in "efg"]
+    dataset = build_dataset({"A": [f"xa{ending}" for ending in endings], "B": [f"yo{ending}" for ending in endings]})
+    split = split_dataset(dataset, seed=0)
+    save_bundle(tmp_path, train(split, TrainingConfig(epochs=1)), split, IDENTITY)
+    assert sorted(Predictor.load(tmp_path).predict(["xaba"])[0].labels) == ["A", "B"]
 
 
 def test_moved_bundle_still_loads(bundle: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ CLI = [sys.executable, "-m", "model"]
 
 
 def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, check=False)
+    return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_training_model_trains_and_predict_and_evaluate_use_its_bundle(names_folder: Path, tmp_path: Path) -> None:
@@ -71,12 +71,18 @@ def test_evaluate_refuses_other_data(bundle: Path, names_folder: Path, tmp_path:
 
 def test_interrupted_training_leaves_the_old_bundle(bundle: Path, names_folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's & it would be ignored there too
     with subprocess.Popen(
-        [*CLI, "train", str(bundle), str(names_folder), "--epochs", "100000"], stdout=subprocess.PIPE, text=True
+        [*CLI, "train", str(bundle), str(names_folder), "--epochs", "100000"],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as training:
-        assert training.stdout is not None
-        assert "training" in training.stdout.readline()
-        time.sleep(0.5)
-        training.send_signal(signal.SIGINT)
-        assert training.wait(timeout=60) != 0
+        try:
+            assert training.stdout is not None
+            assert "training" in training.stdout.readline()
+            time.sleep(0.5)
+            training.send_signal(signal.SIGINT)
+            assert training.wait(timeout=60) != 0
+        finally:
+            training.kill()
     assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before

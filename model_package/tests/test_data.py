@@ -20,6 +20,10 @@ def _lines(prefix: str, n: int = 12) -> bytes:
     return "".join(f"{prefix}{LETTERS[i]}\n" for i in range(n)).encode()
 
 
+def _distinct(first: int) -> bytes:
+    return "\n".join(map(chr, range(first, first + 20))).encode()
+
+
 def test_reads_utf8_with_bom_crlf_and_blank_lines(tmp_path: Path) -> None:
     dataset = load_dataset(
         _folder(tmp_path, A=b"\xef\xbb\xbf" + _lines("x").replace(b"\n", b"\r\n\r\n"), B=_lines("y"))
@@ -39,7 +43,9 @@ def test_reads_utf8_with_bom_crlf_and_blank_lines(tmp_path: Path) -> None:
         ({"A": _lines("x"), "B": b"ab\n" + b"c" * 101 + b"\n"}, "B.txt, line 2: A name may have at most 100"),
         ({"A": _lines("x"), "B": b"ab\x00\n"}, "B.txt, line 1"),
         ({"A": _lines("x"), "B": _lines("y", 9)}, "B has 9 distinct"),
-        ({"A": _lines("x"), "B" * 101: _lines("y")}, "at most 100 characters"),
+        ({"A": _lines("x"), "B" * 101: _lines("y")}, "1 to 100 printable"),
+        ({"A": _lines("x"), "B ": _lines("y")}, "1 to 100 printable"),
+        ({"A": _distinct(0x4E00), "B": _distinct(0x5E00)}, "nothing to learn"),
     ],
 )
 def test_unusable_folders_are_refused_with_the_place(tmp_path: Path, files: dict[str, bytes], said: str) -> None:

@@ -192,6 +192,7 @@ def test_install(run: Run, image_config: dict[str, Any]) -> None:
     said = _kubectl(run, "get", "deployments,services,pods", "--output=wide")
     assert "deployment.apps/fastapi-ml-dev" in said
     assert f"service/{SERVICE}" in said
+    assert '"model loaded"' in _kubectl(run, "logs", DEPLOYMENT)
     running = "jsonpath={.items[*].status.containerStatuses[*].imageID}"
     _kubectl(run, "get", "pods", f"--selector={API_PODS}", f"--output={running}")
     print(f"the image under test: {image_config['Id']}")
