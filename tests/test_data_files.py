@@ -1,0 +1,82 @@
+"""The data that ships agrees with itself: lists, cores, origins, ledger, everyday names."""
+
+import csv
+import gzip
+import math
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from model.prediction import Predictor
+from model.utils import fold
+
+DATA = Path(__file__).parents[1] / "data"
+FOLDERS = {"surnames": DATA / "names", "given_names": DATA / "given_names"}
+KINDS = pytest.mark.parametrize("kind", FOLDERS)
+
+
+def _lists(folder: Path) -> dict[str, list[str]]:
+    return {path.stem: path.read_text(encoding="utf-8").splitlines() for path in sorted(folder.glob("*.txt"))}
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    with gzip.open(DATA / name, "rt", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _everyday() -> list[dict[str, str]]:
+    with (DATA / "everyday.tsv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+@KINDS
+def test_every_name_has_its_origin(kind: str) -> None:
+    origins = [(row["label"], row["name"]) for row in _table("origins.tsv.gz") if row["kind"] == kind]
+    names = [(label, name) for label, names in _lists(FOLDERS[kind]).items() for name in names]
+    assert origins == names
+
+
+@KINDS
+def test_every_core_leads_its_list(kind: str) -> None:
+    lists, cores = _lists(FOLDERS[kind]), _lists(DATA / "cores" / kind)
+    assert list(cores) == list(lists)
+    for label, core in cores.items():
+        kept = set(lists[label])
+        leading = [name for name in core if name in kept]
+        assert lists[label][: len(leading)] == leading, label
+        assert len(leading) > 0.85 * len(core), label  # spellings that differ in marks alone are one name
+
+
+@KINDS
+def test_nothing_stands_in_the_ledger_and_in_a_list(kind: str) -> None:
+    removed = {
+        (row["from"], fold(row["name"]))
+        for row in _table("removed.tsv.gz")
+        if row["kind"] == kind and not row["reason"].startswith("no name")
+    }
+    kept = {(label, fold(name)) for label, names in _lists(FOLDERS[kind]).items() for name in names}
+    assert not removed & kept
+
+
+def test_every_label_is_large_enough() -> None:
+    sizes = {label: len(names) for label, names in _lists(FOLDERS["surnames"]).items()}
+    assert 30 <= len(sizes) <= 45
+    assert [label for label, size in sizes.items() if size < 200] == ["Vietnamese"]  # it has few surnames
+
+
+def test_everyday_names_are_sound() -> None:
+    labels = set(_lists(FOLDERS["surnames"]))
+    rows = _everyday()
+    assert sum(row["kind"] == "surname" for row in rows) >= 1500
+    assert all(set(row["labels"].split("|")) <= labels for row in rows)
+    assert max(Counter((row["kind"], fold(row["name"])) for row in rows).values()) == 1
+
+
+def test_the_shipped_bundle_knows_everyday_names() -> None:
+    """A floor, well under what the README states: names that everyone knows must not get lost."""
+    rows = [row for row in _everyday() if row["kind"] == "surname"]
+    predictions = Predictor.load(DATA.parent / "artifacts").predict([row["name"] for row in rows], top_k=3)
+    truths = [set(row["labels"].split("|")) for row in rows]
+    hits = [bool(truth & set(answer.labels)) for truth, answer in zip(truths, predictions, strict=True)]
+    assert math.fsum(hits) / len(hits) > 0.9
