@@ -48,7 +48,7 @@ image: ## Build the image IMAGE with docker, or podman where there is no docker
 e2e: $(VENV)/.dev ## Test the image, and the chart on the cluster that KUBECONFIG names
 	@ENGINE=$(ENGINE) IMAGE=$(IMAGE) $(BIN)/pytest tests/e2e/test_image.py tests/e2e/test_cluster.py -s -v -x
 
-data: ## Build data/names again from its pinned packages, in an environment of its own
+data: ## Build data/ again from its cores and pinned packages, in an environment of its own
 	@$(PYTHON) -m venv build/data-venv
 	@build/data-venv/bin/python -m pip install --quiet --no-deps --require-hashes -r data/requirements.txt
 	@build/data-venv/bin/python data/build_names.py

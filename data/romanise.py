@@ -77,25 +77,11 @@ def romanise(name: str, label: str) -> list[str]:
 def tidy(name: str) -> str:
     """Return a Latin name in one form of letters, apostrophes, spaces and capitals."""
     name = unicodedata.normalize("NFC", name)
-    name = name.translate(str.maketrans("\u025b\u03b5\u0254", "eeo"))  # Akan's open e and o
     name = " ".join(re.sub("[\u2018\u2019\u02bb\u02bc`]", "'", name).split())
     if name.isupper():
         name = name.title()
     head, space, last = name.rpartition(" ")
     return head + space + last[:1].upper() + last[1:]  # "ribič", "Da silva"; "van der Berg" stays
-
-
-def is_name(name: str) -> bool:
-    """Tell whether an entry is one whole name."""
-    return (
-        len(name) > 1
-        # Letters only, in words parted by a space, a hyphen or an apostrophe.
-        and re.fullmatch(r"[^\W\d_]+(?:[-' ]+[^\W\d_]+)*|'[st] \w+", name) is not None
-        # No initials and no titles.
-        and re.search(r"(?:^|\s)(?:[A-Z]|Dr|Mrs?|Prof|Sir|Jr|Sr)(?:\s|$)", name) is None
-        # No two names run together.
-        and re.search(r"[a-z]{4}[A-Z]", anyascii(name)) is None
-    )
 
 
 def fold(name: str) -> str:
