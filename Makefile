@@ -50,7 +50,8 @@ e2e: $(VENV)/.dev ## Test the image, and the chart on the cluster that KUBECONFI
 
 data: ## Build data/ again from its cores and pinned packages, in an environment of its own
 	@$(PYTHON) -m venv build/data-venv
-	@build/data-venv/bin/python -m pip install --quiet --no-deps --require-hashes -r data/requirements.txt
+	@build/data-venv/bin/python -m pip install --quiet --no-deps --require-hashes \
+		-r data/requirements.txt -r data/requirements-lists.txt
 	@build/data-venv/bin/python data/build_names.py
 
 lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew

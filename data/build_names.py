@@ -11,13 +11,15 @@ from collections import Counter
 from pathlib import Path
 
 from cleaning import Entry, Lists, Removal, drop_doubtful, resolve_by_cores, resolve_by_spelling, why_no_name
+from readers import read
 from report import render
-from romanise import fold, romanise, tidy
-from sources import CORE, LABELS, Kind, Source, read, sources_of
+from romanise import fold, n_marks, romanise, tidy
+from sources import LABELS, Kind, Source, is_core, sources_of
 from threadpoolctl import threadpool_limits
 
 CAP = 3000  # most names a label may have: more would only shift the prior
 KINDS: tuple[Kind, ...] = ("surnames", "given_names")
+STEPS = (resolve_by_cores, resolve_by_spelling, drop_doubtful)
 FOLDERS = {"surnames": "names", "given_names": "given_names"}
 
 
@@ -28,12 +30,14 @@ def collect(kind: Kind) -> tuple[Lists, list[Removal]]:
     for label in sorted(LABELS):
         lists[label] = {}
         # the core leads, then lists that rank their names; the rest follows by the alphabet
-        for source in sorted(sources_of(label, kind), key=lambda source: (source.package != CORE, not source.ranked)):
+        for source in sorted(sources_of(label, kind), key=lambda source: (not is_core(source), not source.ranked)):
             for name in _names_of(source, label, kind):
-                if reason := "" if source.package == CORE else why_no_name(name, label):
-                    removals.append(Removal(name, label, "", reason))
+                if reason := "" if is_core(source) else why_no_name(name, label, kind):
+                    removals.append(Removal(name, label, "", reason, (source.package,)))
                     continue
-                entry = lists[label].setdefault(fold(name), Entry(name))
+                entry = lists[label].setdefault(fold(name), Entry(name, is_core(source)))
+                if not entry.in_core and n_marks(name) > n_marks(entry.spelling):
+                    entry.spelling = name  # some registers write no marks
                 if source.package not in entry.packages:
                     entry.packages.append(source.package)
     return lists, removals
@@ -41,17 +45,17 @@ def collect(kind: Kind) -> tuple[Lists, list[Removal]]:
 
 def _names_of(source: Source, label: str, kind: Kind) -> list[str]:
     raw = read(source, label, kind)
-    if source.package == CORE:
+    if is_core(source):
         return raw
     names = [tidy(spelling) for name in raw for spelling in romanise(name.strip(), label)]
     names = [name for name in names if name and re.search(source.keep if kind == "surnames" else "", name)]
-    return names if source.ranked else sorted(names)
+    return names[: source.top] if source.ranked else sorted(names)
 
 
 def cap(lists: Lists) -> None:
     """Thin out what is over the cap evenly along the alphabet; a core stays whole."""
     for entries in lists.values():
-        spare = [key for key, entry in entries.items() if CORE not in entry.packages]
+        spare = [key for key, entry in entries.items() if not entry.in_core]
         room = CAP - (len(entries) - len(spare))
         kept = set(spare if len(spare) <= room else (spare[i * len(spare) // room] for i in range(room)))
         for key in spare:
@@ -59,10 +63,10 @@ def cap(lists: Lists) -> None:
                 del entries[key]
 
 
-def build(kind: Kind) -> tuple[Lists, list[Removal]]:
-    """Collect, clean and cap one kind of name."""
+def build(kind: Kind, n_steps: int = len(STEPS)) -> tuple[Lists, list[Removal]]:
+    """Collect, clean by the first `n_steps` and cap one kind of name."""
     lists, removals = collect(kind)
-    for step in (resolve_by_cores, resolve_by_spelling, drop_doubtful):
+    for step in STEPS[:n_steps]:
         removals += step(lists)
     cap(lists)
     return lists, removals
@@ -94,15 +98,17 @@ def main() -> None:
     """Build both kinds and write everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
-    out: Path = parser.parse_args().out
+    parser.add_argument("--steps", type=int, default=len(STEPS), help="cleaning steps to take, to see what each buys")
+    arguments = parser.parse_args()
+    out: Path = arguments.out
     ledger: list[str] = []
     origins: list[str] = []
     reports: list[str] = []
     for kind in KINDS:
         with threadpool_limits(1):  # sums in one order, so that every machine decides alike
-            lists, removals = build(kind)
+            lists, removals = build(kind, arguments.steps)
         write_lists(out / FOLDERS[kind], lists)
-        ledger += [f"{kind}\t{r.name}\t{r.label}\t{r.to}\t{r.reason}" for r in removals]
+        ledger += [f"{kind}\t{r.name}\t{r.label}\t{r.to}\t{r.reason}\t{','.join(r.packages)}" for r in removals]
         origins += [
             f"{kind}\t{entry.spelling}\t{label}\t{','.join(entry.packages)}"
             for label, entries in lists.items()
@@ -110,7 +116,7 @@ def main() -> None:
         ]
         reports.append(render(kind, lists, removals))
         print(f"{kind}: {sum(map(len, lists.values()))} names, {Counter(r.reason for r in removals)}")
-    write(out / "removed.tsv.gz", table("kind\tname\tfrom\tto\treason", ledger))
+    write(out / "removed.tsv.gz", table("kind\tname\tfrom\tto\treason\tpackages", ledger))
     write(out / "origins.tsv.gz", table("kind\tname\tlabel\tpackages", origins))
     write(out / "REPORT.md", "\n".join(["# What the build made\n", *reports]).encode())
 

@@ -17,13 +17,13 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sources import CORE
+from sources import Kind
 
 SHARED = 0.25  # a name of no core stays under each label that is at least this fraction as likely as the likeliest
 DOUBTFUL = 0.02  # an entry goes when its label gets less than this from names it was not trained with ...
 CONFIDENT = 0.7  # ... and one other label gets more than this
 
-# Entries that a label's lists hold but its language did not make (or that are misspelt there).
+# Surnames that a label's lists hold but its language did not make (or that are misspelt there).
 FAULTS = {
     "Dutch": r",|^(?!(?:Van|De|Die|Uit|Le|Den|Ten|Ter|Vande) )[A-Z]\S* \S|^The "  # medieval nobles
     r"|^(?:Boyes|Castens|Delaney|Donald|Ferreira|Powell|Pringle|Roberts|Snell|Dyer)$",  # rugby players
@@ -35,23 +35,38 @@ FAULTS = {
     r"|^(?:Garcia|Pereira|Ferreira|Rodrigues|Fernandes|Gon[cç]alves|Martins|Lopes|Ribeiro|Gomes"
     r"|Marques|Alves|Pinto|Teixeira|Costa|Dias|Torres|Mend[eè]s|Ramos|Pires|Navarro|Moreno|Munoz"
     r"|Rossi|Diallo|Dasilva|Ly|Weiss|Fischer|Wagner|Becker|Schmitt|Schneider|Muller|Meyer|Klein|Weber)$",
+    "Latvian": r"[eo]v[sa]$",  # Russian names with a Latvian ending
+    "Arabic": r"^Allah$",
+    "Persian": r"(?:Saltaneh|Molk|Dowleh|Kh[aá]num)$|^F[ei]shtali$",  # titles; a Moroccan
     "Hungarian": r"^(?:Curiel|Freud|Parnell|Riesz|Roveda|Takach)$",
     "Portuguese": r"^(?:Carazas|Chies|Corcos|Cervantes|Dal Piaz|Peppelenbos|Schulthais|Manfredo)$",
     "Swedish": r"sen$",
     "German": r"(?:sk[aiy]|wicz|[aei]jan|nian|i[cć]|uk)$",  # Slavic and Armenian
     "Danish": r"sson$",
     "Norwegian": r"sson$|^Mickelson$",
-    "Kazakh": r" |ovy$",  # patronymics in two words, and one family in the plural
+    "Kazakh": r" |ovy$|(?<!ov|ev|in|yn)a$",  # patronymics in two words, a family in the plural, made feminines
     "Slovenian": r"ić$",  # Serbian and Croatian spelling
-    "Uzbek": r"(?i)[^aeiou]yeva?$",  # made by machine: the suffix is -ov after a consonant
+    "Uzbek": r"(?i)[^aeiou]yeva?$|(?<!ov|ev|in)a$",  # made by machine: the suffix is -ov after a consonant
+    "Slovak": r"[aý]ová$",  # feminines made of adjectives
+    "Czech": r"íová$",
+    "Icelandic": r"s{3}|^(?:Vigs|Baua|Gaua|Tíma)(?:son|dóttir)$",  # made of given names cut wrongly
+    "Georgian": r"sshvili$|^(?:Ali|Isa|Vali|Nabi|Musa|Mustapa|Abdula|Gaji)ev[ia]$",  # Azerbaijani families
+    "Azerbaijani": r"qızı$",  # patronymics
+    # Peoples of the highlands, and given names.
+    "Vietnamese": r"[WJZFwjzfñ']|^(?:Kp|Ks|Ml|Rc|Bl|By|Pu|Pi|Pơ|Rơ|Ka|Ci|Ay|Al|Êb|Êñ|Cham|Nay|Mùa|Thào|Chẻo|Quàng)"
+    r"|^(?:Bình|Hùng|Khoa|Lỡ|Ngân|Nhiệm|Sơn|Tiếp|Thập|Ánh|Thịnh|Nghị|Trưng)$",
+    # Titles and given names.
+    "Chinese": r"^(?:Empress|Consort|Evonne|Ioannes|Ocean|Dilmurat|Nanyue|Xuedou|Hongzhi|Xiaodong)$"
+    r"|-(?:[Mm]ing|[Ww]ei|[Ll]ung)$",
 }  # fmt: skip
 
 
 @dataclass
 class Entry:
-    """One name under one label: its spelling and the packages that hold it."""
+    """One name under one label: its spelling, whether it is in the core, and the packages that hold it."""
 
     spelling: str
+    in_core: bool = False
     packages: list[str] = field(default_factory=list)
 
 
@@ -67,9 +82,15 @@ class Removal:
     label: str
     to: str
     reason: str
+    packages: tuple[str, ...]
 
 
-def why_no_name(name: str, label: str) -> str:
+def removal(entry: Entry, label: str, to: str, reason: str) -> Removal:
+    """Return the ledger's line for an entry."""
+    return Removal(entry.spelling, label, to, reason, tuple(entry.packages))
+
+
+def why_no_name(name: str, label: str, kind: Kind) -> str:
     """Return what is wrong with an entry, or nothing."""
     if len(name) < 2 or not re.fullmatch(r"[^\W\d_]+(?:[-' ]+[^\W\d_]+)*'?|'[st] \w+", name):
         return "no name: not letters in words"
@@ -79,7 +100,7 @@ def why_no_name(name: str, label: str) -> str:
         return "no name: an initial or a title"
     if re.search(r"[a-z]{4}[A-Z]", fold(name[:1]) + name[1:]):
         return "no name: two names run together"
-    if re.search(FAULTS.get(label, r"(?!)"), name):
+    if kind == "surnames" and re.search(FAULTS.get(label, r"(?!)"), name):
         return "no name: a known fault of the label's lists"
     return ""
 
@@ -89,11 +110,11 @@ def resolve_by_cores(lists: Lists) -> Iterator[Removal]:
     homes: dict[str, list[str]] = defaultdict(list)
     for label, entries in lists.items():
         for key, entry in entries.items():
-            if CORE in entry.packages:
+            if entry.in_core:
                 homes[key].append(label)
     for label, entries in lists.items():
         for key in [key for key in entries if key in homes and label not in homes[key]]:
-            yield Removal(entries.pop(key).spelling, label, "|".join(homes[key]), "core: common elsewhere")
+            yield removal(entries.pop(key), label, "|".join(homes[key]), "core: common elsewhere")
 
 
 def resolve_by_spelling(lists: Lists) -> Iterator[Removal]:
@@ -101,7 +122,7 @@ def resolve_by_spelling(lists: Lists) -> Iterator[Removal]:
     claims: dict[str, list[str]] = defaultdict(list)
     for label, entries in lists.items():
         for key, entry in entries.items():
-            if CORE not in entry.packages:
+            if not entry.in_core:
                 claims[key].append(label)
     disputed = {key: labels for key, labels in claims.items() if len(labels) > 1}
     known = [(key, label) for label, entries in lists.items() for key in entries if key not in disputed]
@@ -111,7 +132,7 @@ def resolve_by_spelling(lists: Lists) -> Iterator[Removal]:
         likeliest = max(labels, key=lambda label: row[column[label]])
         for label in labels:
             if row[column[label]] < SHARED * row[column[likeliest]]:
-                yield Removal(lists[label].pop(key).spelling, label, likeliest, "spelling: likelier elsewhere")
+                yield removal(lists[label].pop(key), label, likeliest, "spelling: likelier elsewhere")
 
 
 def drop_doubtful(lists: Lists) -> Iterator[Removal]:
@@ -127,8 +148,8 @@ def drop_doubtful(lists: Lists) -> Iterator[Removal]:
     suspected = find_label_issues(truth, probabilities, filter_by="both", n_jobs=1)
     for (key, label), own, row, suspect in zip(rows, truth, probabilities, suspected, strict=True):
         other = int(row.argmax())
-        if suspect and row[own] < DOUBTFUL and row[other] > CONFIDENT and CORE not in lists[label][key].packages:
-            yield Removal(lists[label].pop(key).spelling, label, labels[other], "doubt: confident learning")
+        if suspect and row[own] < DOUBTFUL and row[other] > CONFIDENT and not lists[label][key].in_core:
+            yield removal(lists[label].pop(key), label, labels[other], "doubt: confident learning")
 
 
 def ngram_classifier(*, balanced: bool) -> Pipeline:

@@ -55,6 +55,8 @@ def japanese(name: str) -> str:
 
 def romanise(name: str, label: str) -> list[str]:
     """Return the Latin spellings of a name: one, but for some Korean surnames."""
+    if label == "Irish":  # the h that a name takes after Ó is small
+        return [re.sub(r"^Ó H([aeiouáéíóú])", lambda c: f"Ó h{c[1].upper()}", name, flags=re.IGNORECASE)]
     if label == "Japanese":
         return [japanese(name).capitalize()]
     if label == "Korean" and name in KOREAN:
@@ -87,3 +89,8 @@ def tidy(name: str) -> str:
 def fold(name: str) -> str:
     """Return the key by which two spellings of a name are compared."""
     return anyascii(name).casefold()
+
+
+def n_marks(name: str) -> int:
+    """Return how many letters of a spelling are not plain ones."""
+    return sum(not c.isascii() for c in name)

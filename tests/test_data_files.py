@@ -62,7 +62,8 @@ def test_nothing_stands_in_the_ledger_and_in_a_list(kind: str) -> None:
 def test_every_label_is_large_enough() -> None:
     sizes = {label: len(names) for label, names in _lists(FOLDERS["surnames"]).items()}
     assert 30 <= len(sizes) <= 45
-    assert [label for label, size in sizes.items() if size < 200] == ["Vietnamese"]  # it has few surnames
+    assert min(sizes.values()) >= 200
+    assert [label for label, size in sizes.items() if size < 400] == ["Korean", "Vietnamese"]  # they have few surnames
 
 
 def test_everyday_names_are_sound() -> None:
@@ -74,9 +75,46 @@ def test_everyday_names_are_sound() -> None:
 
 
 def test_the_shipped_bundle_knows_everyday_names() -> None:
-    """A floor, well under what the README states: names that everyone knows must not get lost."""
+    """A floor, under what the README states: names that everyone knows must not get lost."""
     rows = [row for row in _everyday() if row["kind"] == "surname"]
     predictions = Predictor.load(DATA.parent / "artifacts").predict([row["name"] for row in rows], top_k=3)
     truths = [set(row["labels"].split("|")) for row in rows]
     hits = [bool(truth & set(answer.labels)) for truth, answer in zip(truths, predictions, strict=True)]
-    assert math.fsum(hits) / len(hits) > 0.85
+    assert math.fsum(hits) / len(hits) > 0.9
+
+
+# Labels whose names nobody takes for those of another group; what lies between (Turkic, Caucasian, Jewish) is left out.
+FAR_APART = (
+    {"Chinese", "Japanese", "Korean", "Vietnamese"},
+    {"Arabic", "Hindi", "Persian"},
+    {
+        "Bulgarian",
+        "Croatian",
+        "Czech",
+        "Macedonian",
+        "Polish",
+        "Russian",
+        "Serbian",
+        "Slovak",
+        "Slovenian",
+        "Ukrainian",
+    },
+    {"Danish", "Dutch", "English", "German", "Icelandic", "Irish", "Norwegian", "Swedish"},
+    {"French", "Italian", "Portuguese", "Romanian", "Spanish"},
+    {"Estonian", "Finnish"},
+)
+
+
+def test_common_names_are_not_taken_for_those_of_a_far_away_language() -> None:
+    predictor = Predictor.load(DATA.parent / "artifacts")
+    cores = {label: [fold(name) for name in core] for label, core in _lists(DATA / "cores" / "surnames").items()}
+    wrong = []
+    for group in FAR_APART:
+        for label in group:
+            names = cores[label][:60]
+            for name, prediction in zip(names, predictor.predict(names, top_k=1), strict=True):
+                answer, confidence = prediction.labels[0], math.exp(prediction.log_probs[0])
+                elsewhere = any(answer in other for other in FAR_APART if other is not group)
+                if confidence > 0.8 and elsewhere and name not in cores[answer]:
+                    wrong.append(f"{name} ({label}): {answer}, {confidence:.2f}")
+    assert not wrong

@@ -15,7 +15,9 @@ MODEL = {
     "artifacts": {"constants", "errors"},
     "prediction": {"artifacts", "constants", "errors", "utils"},
     "classifier": {"constants", "errors", "utils"},
-    "training": {"classifier", "constants", "data", "errors", "utils"},
+    "language_model": {"constants", "utils"},
+    "teacher": {"data", "language_model", "utils"},
+    "training": {"classifier", "constants", "data", "errors", "teacher", "utils"},
     "export": {
         *("artifacts", "calibration", "classifier", "constants", "data", "errors"),
         *("evaluation", "prediction", "training", "utils"),

@@ -30,7 +30,7 @@ def train(
     bundle: BundleFolder,
     data: DataFolder,
     architecture: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "gru",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 24,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 12,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Fixes the split, the initial weights and the order.")
     ] = 0,

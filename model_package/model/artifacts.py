@@ -38,7 +38,7 @@ class DataIdentity(_Record):
 
 
 class BundleMetadata(_Record):
-    """What `metadata.json` holds; `labels` and `characters` in id order, `prior` the labels' share in training."""
+    """What `metadata.json` holds; `labels` and `characters` in id order, `prior` the labels' weight in training."""
 
     schema_version: int
     version: str

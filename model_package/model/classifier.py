@@ -24,9 +24,9 @@ class ClassifierConfig:
     n_labels: int
     architecture: str = "gru"
     embedding_size: int = 64
-    hidden_size: int = 128
+    hidden_size: int = 160
     bidirectional: bool = True
-    dropout: float = 0.3
+    dropout: float = 0.1
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:

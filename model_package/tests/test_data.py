@@ -1,4 +1,6 @@
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,22 +97,62 @@ def test_every_label_is_in_every_part(dataset: Dataset) -> None:
         assert set(part.label_ids.tolist()) == {0, 1, 2}
 
 
+def test_the_most_common_names_always_train(dataset: Dataset) -> None:
+    for seed in range(3):
+        split = split_dataset(dataset, seed)
+        for label_id, head in ((0, 100), (2, 13)):
+            commonest = {
+                name
+                for name, i, r in zip(dataset.names, dataset.label_ids, dataset.ranks, strict=True)
+                if i == label_id and r < head
+            }
+            assert commonest <= set(split.train.names)
+
+
 def test_split_depends_on_the_seed_only(dataset: Dataset) -> None:
     first, same, other = (split_dataset(dataset, seed).test.names for seed in (1, 1, 2))
     assert first == same != other
 
 
+SHUFFLED = [f"x{c}" for c in "cabfdelkihgj"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "ranks"),
+    [
+        (SHUFFLED, list(range(12))),
+        ([*SHUFFLED, SHUFFLED[3].upper()], list(range(12))),
+        (sorted(SHUFFLED), [math.inf] * 12),
+        (sorted(SHUFFLED, reverse=True), [math.inf] * 12),
+    ],
+)
+def test_ranks_follow_the_file_unless_it_is_in_alphabetical_order(
+    tmp_path: Path, lines: list[str], ranks: list[float]
+) -> None:
+    dataset = load_dataset(_folder(tmp_path, A="\n".join(lines).encode(), B=_lines("y")))
+    rank_of = dict(zip(dataset.names, dataset.ranks, strict=True))
+    assert [rank_of[line] for line in lines[:12]] == ranks
+    assert list(dataset.names) == sorted(dataset.names)  # so that the order of lines does not change the split
+
+
 @pytest.mark.parametrize(
     ("change", "same"),
     [
-        (lambda lines: lines[::-1], True),
         (lambda lines: [*lines, lines[0].upper()], True),
         (lambda lines: [*lines, "new"], False),
+        (lambda lines: lines[1:] + lines[:1], False),
     ],
 )
-def test_fingerprint_follows_the_names_not_the_files(change: Callable[[list[str]], list[str]], same: bool) -> None:
-    lines = [f"x{c}" for c in LETTERS]
+def test_fingerprint_follows_names_and_ranks(change: Callable[[list[str]], list[str]], same: bool) -> None:
     other = [f"y{c}" for c in LETTERS]
-    before = build_dataset({"A": lines, "B": other}).fingerprint()
-    changed = [line.lower() for line in change(lines)]
+    before = build_dataset({"A": SHUFFLED, "B": other}).fingerprint()
+    changed = [line.lower() for line in change(SHUFFLED)]
     assert (build_dataset({"A": changed, "B": other}).fingerprint() == before) is same
+
+
+def test_common_names_weigh_more_and_alphabetical_files_weigh_alike(dataset: Dataset) -> None:
+    three = dataset.take(np.arange(len(dataset)) < 3)
+    weights = replace(three, ranks=np.array([0, 100, math.inf])).weights(emphasis=4)
+    assert weights / weights[2] == pytest.approx([5, 3, 1])
+    assert weights.mean() == pytest.approx(1)
+    assert replace(three, ranks=np.full(3, math.inf)).weights(emphasis=4) == pytest.approx([1, 1, 1])

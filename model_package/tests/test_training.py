@@ -48,7 +48,17 @@ def test_progress_counts_to_the_end(split: Split) -> None:
     assert [done for done, _ in seen] == list(range(1, seen[0][1] + 1))
 
 
-@pytest.mark.parametrize("setting", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0}, {"character_dropout": 1}])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": 0},
+        {"character_dropout": 1},
+        {"emphasis": -1},
+        {"teacher_share": 1},
+    ],
+)
 def test_unusable_settings_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         TrainingConfig(**setting)  # type: ignore[arg-type]

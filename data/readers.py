@@ -1,0 +1,191 @@
+"""How to read the lists of each package, as it writes them. Knows no label but by name.
+
+Python packages come from `requirements.txt` and `requirements-lists.txt`, npm's and Debian's from `fetch.py`.
+"""
+
+import csv
+import importlib
+import json
+import pickle
+import re
+import sqlite3
+import subprocess
+from collections import Counter, defaultdict
+from contextlib import closing
+from functools import cache
+from importlib.metadata import distribution
+from importlib.resources import files
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any
+
+from fetch import npm_package, php_faker
+from sources import CORE, LABELS, Kind, Source
+
+CORES = Path(__file__).parent / "cores"
+# Countries of immigration say nothing of where a surname is native.
+IMMIGRATION = frozenset(["American", "Canadian", "Australian"])
+FAMILY_NAME_FIRST = frozenset(["Chinese", "Taiwanese", "Korean"])
+# A first word, others, and a surname with the particles that belong to it; no "X of Y", no number, no "Jr."
+PARTICLES = "van der den de ten ter 't te da do dos das di della del la los las du des le La Le De Di Van Al El Ben"
+PERSON = re.compile(
+    r"(?P<first>[^\W\d_][\w'-]+)(?: (?!of |the |bint |bin |ibn )[\w.'-]+?)*? "
+    rf"(?P<last>(?:(?:{PARTICLES.replace(' ', '|')}) )*"
+    r"(?!(?:Jr|Sr|[IVX]+|Júnior|Filho|Neto|Hanım)$)[^\W\d_]+(?:['-][^\W\d_]+)*)"
+)
+LEAST_BEARERS = 2  # one bearer is one person
+LEAST_SHARE = 0.5  # of all bearers, if every label's people were as many
+SMALL_NATION = 2000  # people added to each nation, so that one bearer in a small one weighs little
+
+
+def read(source: Source, label: str, kind: Kind) -> list[str]:
+    """Return the names of one list, as its package writes them, in its order."""
+    readers = {
+        CORE: _read_core,
+        "Faker": _read_faker,
+        "mimesis": _read_mimesis,
+        "@faker-js/faker": _read_npm_faker,
+        "php-faker": _read_php_faker,
+        "name2nat": _read_name2nat,
+        "arabic-name-romanizer": _read_arabic_name_romanizer,
+        "japanese-personal-name-dataset": _read_japanese,
+    }
+    return list(dict.fromkeys(readers.get(source.package, _read_zxcvbn)(source, label, kind)))
+
+
+def _read_core(source: Source, label: str, _: Kind) -> list[str]:
+    path = CORES / source.locale / f"{label}.txt"
+    return path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+
+
+def _read_faker(source: Source, _: str, kind: Kind) -> list[str]:
+    provider = importlib.import_module(f"faker.providers.person.{source.locale}").Provider
+    if kind == "given_names":
+        attributes = [value for key, value in vars(provider).items() if key.startswith("first_names")]
+        return [name for value in attributes if not isinstance(value, property) for name in value]
+    names = getattr(provider, source.attr)
+    if isinstance(names, dict) and source.ranked:
+        return sorted(names, key=lambda name: -names[name])  # weights, commonest first
+    return list(names)
+
+
+def _read_mimesis(source: Source, _: str, kind: Kind) -> list[str]:
+    path = files("mimesis").joinpath("datasets", source.locale, "person.json")
+    names = json.loads(path.read_text("utf-8"))["names" if kind == "given_names" else "surnames"]
+    return _of_gender(names, source.attr)
+
+
+def _of_gender(names: Any, gender: str) -> list[str]:
+    if not isinstance(names, dict):
+        return list(names)
+    return [name for key in sorted(names) if gender in ("", key) for name in names[key] or []]
+
+
+def _read_japanese(_: Source, __: str, kind: Kind) -> list[str]:
+    folder = files("japanese_personal_name_dataset").joinpath("dataset")
+    if kind == "surnames":
+        return [row[3] for row in csv.reader(folder.joinpath("last_name_org.csv").read_text("utf-8").splitlines())]
+    texts = [folder.joinpath(f"first_name_{sex}_opti.csv").read_text("utf-8") for sex in ("woman", "man")]
+    return [row[1] for text in texts for row in csv.reader(text.splitlines())]
+
+
+@cache
+def _npm_faker_people() -> dict[str, dict[str, Any]]:
+    show = (
+        "import * as f from './dist/index.js'; const o = {};"
+        "for (const [k, l] of Object.entries(f.allLocales)) if (l.person)"
+        "  o[k] = {last_name: l.person.last_name ?? {}, first_name: l.person.first_name ?? {}};"
+        "process.stdout.write(JSON.stringify(o));"
+    )
+    node = ["node", "--input-type=module", "--eval", show]
+    people: dict[str, Any] = json.loads(subprocess.check_output(node, cwd=npm_package("@faker-js/faker")))
+    return people
+
+
+def _read_npm_faker(source: Source, _: str, kind: Kind) -> list[str]:
+    key = "first_name" if kind == "given_names" else "last_name"
+    return _of_gender(_npm_faker_people()[source.locale][key], source.attr)
+
+
+def _read_zxcvbn(source: Source, _: str, __: Kind) -> list[str]:
+    """Read registers of names in small letters; where men and women have one each, in turns."""
+    paths = sorted((npm_package(source.package) / "src").glob("*astnames.json"), reverse=True)
+    lists = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    names = filter(None, chain.from_iterable(zip_longest(*lists)))
+    return [name.title() for name in names]
+
+
+def _read_php_faker(source: Source, _: str, __: Kind) -> list[str]:
+    text = (php_faker() / source.locale / "Person.php").read_text(encoding="utf-8")
+    block = re.search(rf"\${source.attr}\s*=\s*(?:\[|array\()(.*?)(?:\]|\));", text, re.DOTALL)
+    if not block:
+        raise SystemExit(f"{source} holds no list")
+    return re.findall(r"'([^'\\]+)'", re.sub(r"//.*|/\*.*?\*/", "", block[1]))
+
+
+def _installed(package: str, path: str) -> Path:
+    """Return the path of a package's file; importing it would ask for what it depends on."""
+    return Path(distribution(package).locate_file(f"{package}/{path}"))  # type: ignore[arg-type]
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """A pickle of built-in containers and strings needs no class; one that asks for any is refused."""
+
+    def find_class(self, module: str, name: str) -> None:
+        raise pickle.UnpicklingError(f"{module}.{name} is asked for")
+
+
+@cache
+def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], dict[str, str], Counter[str]]:
+    """Count, by surname and by first word, people by label or else nationality; return also whose people are whose."""
+    group_of = {
+        nation: label
+        for label, sources in LABELS.items()
+        for source in sources
+        if source.package == "name2nat"
+        for nation in source.locale.split()
+    }
+    with _installed("name2nat", "name2nats.pkl").open("rb") as file:
+        people: dict[str, list[str]] = _PlainUnpickler(file).load()  # type: ignore[arg-type]
+    first: dict[str, Counter[str]] = defaultdict(Counter)
+    last: dict[str, Counter[str]] = defaultdict(Counter)
+    sizes: Counter[str] = Counter()
+    for person, nations in people.items():
+        words = PERSON.fullmatch(person)
+        if not words:
+            continue
+        for group in {group_of.get(nation, nation) for nation in nations if nation not in IMMIGRATION}:
+            sizes[group] += 1
+            first[words["first"]][group] += 1
+            last[words["last"]][group] += 1
+    return first, last, group_of, sizes
+
+
+def _read_name2nat(source: Source, label: str, _: Kind) -> list[str]:
+    """Return the surnames that are more of this label than of all others together, by number of bearers."""
+    first, last, _groups, sizes = _people()
+    table = first if FAMILY_NAME_FIRST & set(source.locale.split()) else last
+    ranked = []
+    for name, counts in table.items():
+        if counts[label] < LEAST_BEARERS:
+            continue
+        rates = {group: (n - 0.5) / (sizes[group] + SMALL_NATION) for group, n in counts.items()}
+        if rates[label] >= LEAST_SHARE * sum(rates.values()):
+            ranked.append((-counts[label], name))
+    return [name for _, name in sorted(ranked)]
+
+
+def _read_arabic_name_romanizer(source: Source, _: str, __: Kind) -> list[str]:
+    """Return the surnames of people in Wikidata whose bearers are mostly of these countries, by their number."""
+    bearers: dict[str, Counter[str]] = defaultdict(Counter)
+    path = _installed("arabic_name_romanizer", "resources/names.sqlite3")
+    with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as database:
+        query = "SELECT latin, country, count FROM units WHERE source = 'wikidata' AND role = 'surname'"
+        for name, country, count in database.execute(query):
+            bearers[name][country] += count
+    ranked = []
+    for name, counts in bearers.items():
+        own = sum(counts[country] for country in source.locale.split())
+        if own >= LEAST_BEARERS and 2 * own > counts.total() and len(name) > 2 and not re.search("[a-z][A-Z]", name):
+            ranked.append((-own, name))
+    return [name for _, name in sorted(ranked)]
