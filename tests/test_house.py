@@ -14,6 +14,7 @@ MODEL = {
     "evaluation": {"utils"},
     "artifacts": {"constants", "errors"},
     "prediction": {"artifacts", "constants", "errors", "utils"},
+    "explanation": {"constants", "errors", "prediction", "utils"},
     "classifier": {"constants", "errors", "utils"},
     "language_model": {"constants", "utils"},
     "teacher": {"data", "language_model", "utils"},

@@ -31,6 +31,7 @@ RUN_HERE = {
     "make serve BUNDLE=my/bundle",
     "python -m model training_model artifacts data/names",
     "python -m model predict artifacts Kowalska",
+    "python -m model explain artifacts Kowalska",
     "python -m model evaluate artifacts data/names",
 }
 CLUSTER_TEST = "tests/e2e/test_cluster.py"
@@ -139,6 +140,7 @@ def test_own_labels_without_make(mine: str) -> None:
         ("data/names", f"{mine}/names"),
     )
     assert _run("python -m model predict artifacts Kowalska").startswith("Kowalska: ")
+    assert len(_run("python -m model explain artifacts Kowalska").splitlines()) == 1 + len("Kowalska")
     accuracy = re.search(r"│ accuracy +│ ([\d.]+)", _run("python -m model evaluate artifacts data/names"))
     assert accuracy
     stated = json.loads((ROOT / "artifacts" / "metadata.json").read_text(encoding="utf-8"))["metrics"]["test"]

@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 console = Console(soft_wrap=True, markup=False, emoji=False)
 _MOST_OVERLAPS = 10
+_LONGEST_BAR = 30
 
 BundleFolder = Annotated[Path, typer.Argument(help="Folder of the bundle.")]
 DataFolder = Annotated[Path, typer.Argument(help="Folder of <Label>.txt files, one name a line.")]
@@ -124,6 +125,26 @@ def predict(
     for name, prediction in zip(names, Predictor.load(bundle).predict(names, top_k), strict=True):
         answers = zip(prediction.labels, prediction.log_probs, strict=True)
         console.print(f"{name}: " + ", ".join(f"{label} {exp(p):.1%}" for label, p in answers))
+
+
+@app.command()
+def explain(
+    bundle: BundleFolder,
+    name: Annotated[str, typer.Argument(help="The name.")],
+    label: Annotated[str | None, typer.Option(help="The label to explain; the most probable one if left out.")] = None,
+) -> None:
+    """Print what each letter adds to the log-probability of a label."""
+    from math import exp
+
+    from model.explanation import explain as explain_label
+    from model.prediction import Predictor
+
+    explanation = explain_label(Predictor.load(bundle), name, label)
+    console.print(f"{explanation.label} {exp(explanation.log_prob):.1%}")
+    largest = max(map(abs, explanation.contributions))
+    for character, contribution in zip(explanation.characters, explanation.contributions, strict=True):
+        bar = ("+" if contribution > 0 else "-") * round(_LONGEST_BAR * abs(contribution) / max(largest, 1e-9))
+        console.print(f"{character}  {contribution:+6.2f}  {bar}")
 
 
 def _metrics_table(metrics: dict[str, dict[str, float]]) -> Table:

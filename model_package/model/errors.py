@@ -7,7 +7,8 @@ ModelError
 ├── ConfigError            a training or architecture setting is out of range
 └── PredictionError        one request cannot be answered
     ├── InvalidNameError   the name is empty, too long, or holds nothing that the model knows
-    └── InvalidTopKError   top_k is not between 1 and the number of labels
+    ├── InvalidTopKError   top_k is not between 1 and the number of labels
+    └── UnknownLabelError  the model has no such label
 
 Messages never quote a name: they end up in logs and in answers.
 """
@@ -43,3 +44,7 @@ class InvalidNameError(PredictionError):
 
 class InvalidTopKError(PredictionError):
     """top_k is not between 1 and the number of labels."""
+
+
+class UnknownLabelError(PredictionError):
+    """The model has no such label."""

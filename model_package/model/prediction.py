@@ -72,7 +72,7 @@ class Predictor:
         Raises:
             InvalidNameError: a name is empty or too long.
         """
-        return self._log_probs([self._encode(name) for name in names])
+        return self.log_probs_of_ids([self.encode(name) for name in names])
 
     def predict(self, names: Sequence[str], top_k: int | None = None) -> list[Prediction]:
         """Return the top_k labels of each name, in the order of the names; by default three, or all if there are two.
@@ -85,18 +85,20 @@ class Predictor:
             top_k = min(DEFAULT_TOP_K, len(self.labels))
         if not 1 <= top_k <= len(self.labels):
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
-        sequences = [self._encode(name) for name in names]
+        sequences = [self.encode(name) for name in names]
         if any(all(i == UNKNOWN_ID for i in ids[1:-1]) for ids in sequences):
             raise InvalidNameError("The name holds no character that occurs in the names the model was trained on.")
-        log_probs = self._log_probs(sequences)
+        log_probs = self.log_probs_of_ids(sequences)
         best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
         return [
             Prediction(tuple(self.labels[i] for i in ids), tuple(row[ids].tolist()))
             for ids, row in zip(best, log_probs, strict=True)
         ]
 
-    def _encode(self, name: str) -> list[int]:
+    def encode(self, name: str) -> list[int]:
+        """Return a name's token ids: start, one per folded character, end. Raises InvalidNameError as `fold` does."""
         return encode(fold(name), self._vocabulary)
 
-    def _log_probs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    def log_probs_of_ids(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Return what `log_probs` does, of token ids."""
         return log_softmax(self._classifier.compute_logits(sequences) / self.metadata.temperature)

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.errors import InvalidNameError, UnknownLabelError
+from model.explanation import explain
+from model.prediction import Predictor
+
+
+@pytest.fixture(scope="module")
+def predictor(exported: Path) -> Predictor:
+    return Predictor.load(exported)
+
+
+def test_explains_the_first_answer_letter_by_letter(predictor: Predictor) -> None:
+    answer = predictor.predict(["Kaboski"], top_k=1)[0]
+    explanation = explain(predictor, "KABÓSKI")
+    assert (explanation.label, explanation.log_prob) == (answer.labels[0], answer.log_probs[0])
+    assert "".join(explanation.characters) == "kaboski"
+    assert len(explanation.contributions) == 7
+    assert np.isfinite(explanation.contributions).all()
+
+
+def test_the_ending_that_tells_the_labels_apart_matters_most(predictor: Predictor) -> None:
+    contributions = explain(predictor, "Kaboski", "Alpha").contributions
+    assert max(contributions[-3:]) > max(contributions[:-3])
+
+
+def test_a_label_may_be_chosen_and_must_be_there(predictor: Predictor) -> None:
+    assert explain(predictor, "Kaboski", "Beta").label == "Beta"
+    with pytest.raises(UnknownLabelError, match="Alpha, Beta, Gamma"):
+        explain(predictor, "Kaboski", "Delta")
+
+
+def test_one_letter_and_no_known_letter(predictor: Predictor) -> None:
+    assert len(explain(predictor, "k").contributions) == 1
+    with pytest.raises(InvalidNameError):
+        explain(predictor, "名")
