@@ -13,7 +13,7 @@ MODEL = {
     "calibration": {"utils"},
     "evaluation": {"utils"},
     "artifacts": {"constants", "errors"},
-    "prediction": {"artifacts", "constants", "errors", "utils"},
+    "prediction": {"artifacts", "calibration", "constants", "errors", "utils"},
     "explanation": {"constants", "errors", "prediction", "utils"},
     "classifier": {"constants", "errors", "utils"},
     "language_model": {"constants", "utils"},

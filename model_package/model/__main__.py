@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -116,13 +116,16 @@ def predict(
     bundle: BundleFolder,
     names: Annotated[list[str], typer.Argument(help="One or more names.")],
     top_k: Annotated[int | None, typer.Option(min=1, help=f"Labels per name; {DEFAULT_TOP_K} if left out.")] = None,
+    prior: Annotated[
+        Literal["natural", "uniform"], typer.Option(help="Take labels to be as frequent as in training, or alike.")
+    ] = "natural",
 ) -> None:
     """Print the labels that each name looks like, with their probabilities."""
     from math import exp
 
     from model.prediction import Predictor
 
-    for name, prediction in zip(names, Predictor.load(bundle).predict(names, top_k), strict=True):
+    for name, prediction in zip(names, Predictor.load(bundle).predict(names, top_k, prior), strict=True):
         answers = zip(prediction.labels, prediction.log_probs, strict=True)
         console.print(f"{name}: " + ", ".join(f"{label} {exp(p):.1%}" for label, p in answers))
 

@@ -17,3 +17,15 @@ def fit_temperature(logits: NDArray[np.floating], label_ids: Ids) -> float:
     rows = np.arange(len(label_ids))
     losses = [-log_softmax(logits / temperature)[rows, label_ids].mean() for temperature in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
+
+
+def change_prior(
+    log_probs: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return log-probabilities (N, L) as if labels were as frequent as `after` (L,) instead of `before` (L,).
+
+    Weights need not add up to one; a label of weight 0 gets -inf. Exact, by Bayes' rule: Saerens et al., "Adjusting
+    the Outputs of a Classifier to New a Priori Probabilities", 2002.
+    """
+    with np.errstate(divide="ignore"):
+        return log_softmax(log_probs + np.log(after) - np.log(before))

@@ -8,6 +8,7 @@ ModelError
 └── PredictionError        one request cannot be answered
     ├── InvalidNameError   the name is empty, too long, or holds nothing that the model knows
     ├── InvalidTopKError   top_k is not between 1 and the number of labels
+    ├── InvalidPriorError  a weight cannot be one, or is of a label that the model lacks
     └── UnknownLabelError  the model has no such label
 
 Messages never quote a name: they end up in logs and in answers.
@@ -44,6 +45,10 @@ class InvalidNameError(PredictionError):
 
 class InvalidTopKError(PredictionError):
     """top_k is not between 1 and the number of labels."""
+
+
+class InvalidPriorError(PredictionError):
+    """A weight cannot be one, or is of a label that the model lacks."""
 
 
 class UnknownLabelError(PredictionError):

@@ -1,18 +1,23 @@
 """A bundle to answers: numpy and ONNX Runtime only. Knows no torch, no training and no HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from model.artifacts import Bundle, BundleMetadata, read_bundle
+from model.calibration import change_prior
 from model.constants import DEFAULT_TOP_K, ONNX_FILE, UNKNOWN_ID
-from model.errors import BundleError, InvalidNameError, InvalidTopKError
+from model.errors import BundleError, InvalidNameError, InvalidPriorError, InvalidTopKError
 from model.utils import build_vocabulary, encode, fold, group_by_length, log_softmax
+
+Prior = Literal["natural", "uniform"] | Mapping[str, float]
+"""How frequent labels are taken to be: as in the training names, alike, or weights by label; others are ruled out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +71,24 @@ class Predictor:
         """
         return cls(read_bundle(directory), threads=threads)
 
-    def log_probs(self, names: Sequence[str]) -> NDArray[np.float64]:
+    def log_probs(self, names: Sequence[str], prior: Prior = "natural") -> NDArray[np.float64]:
         """Return calibrated natural-log probabilities (N, L), columns in the order of `labels`.
 
         Raises:
             InvalidNameError: a name is empty or too long.
+            InvalidPriorError: as `predict` does.
         """
-        return self.log_probs_of_ids([self.encode(name) for name in names])
+        return self.log_probs_of_ids([self.encode(name) for name in names], prior)
 
-    def predict(self, names: Sequence[str], top_k: int | None = None) -> list[Prediction]:
-        """Return the top_k labels of each name, in the order of the names; by default three, or all if there are two.
+    def predict(self, names: Sequence[str], top_k: int | None = None, prior: Prior = "natural") -> list[Prediction]:
+        """Return the top_k labels of each name, in the order of the names; by default three, or all if there are fewer.
+
+        Labels that the prior rules out are not among them.
 
         Raises:
             InvalidNameError: a name is empty, too long, or holds no character that the model knows.
             InvalidTopKError: top_k is not between 1 and the number of labels.
+            InvalidPriorError: a weight is negative or not finite, none is positive, or the model lacks a label.
         """
         if top_k is None:
             top_k = min(DEFAULT_TOP_K, len(self.labels))
@@ -88,7 +97,8 @@ class Predictor:
         sequences = [self.encode(name) for name in names]
         if any(all(i == UNKNOWN_ID for i in ids[1:-1]) for ids in sequences):
             raise InvalidNameError("The name holds no character that occurs in the names the model was trained on.")
-        log_probs = self.log_probs_of_ids(sequences)
+        log_probs = self.log_probs_of_ids(sequences, prior)
+        top_k = min(top_k, int(np.isfinite(log_probs).sum(axis=1).min(initial=top_k)))
         best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
         return [
             Prediction(tuple(self.labels[i] for i in ids), tuple(row[ids].tolist()))
@@ -99,6 +109,20 @@ class Predictor:
         """Return a name's token ids: start, one per folded character, end. Raises InvalidNameError as `fold` does."""
         return encode(fold(name), self._vocabulary)
 
-    def log_probs_of_ids(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    def log_probs_of_ids(self, sequences: Sequence[Sequence[int]], prior: Prior = "natural") -> NDArray[np.float64]:
         """Return what `log_probs` does, of token ids."""
-        return log_softmax(self._classifier.compute_logits(sequences) / self.metadata.temperature)
+        log_probs = log_softmax(self._classifier.compute_logits(sequences) / self.metadata.temperature)
+        if prior == "natural":
+            return log_probs
+        natural = np.maximum(self.metadata.prior, np.finfo(np.float64).tiny)  # a label may have had no name to train on
+        return change_prior(log_probs, natural, self._weights(prior))
+
+    def _weights(self, prior: Prior) -> NDArray[np.float64]:
+        """Return a weight per label (L,)."""
+        if isinstance(prior, str):
+            return np.ones(len(self.labels))
+        if not prior.keys() <= set(self.labels):
+            raise InvalidPriorError(f"The prior names a label that the model lacks; it has: {', '.join(self.labels)}.")
+        if not all(isfinite(weight) and weight >= 0 for weight in prior.values()) or not any(prior.values()):
+            raise InvalidPriorError("The weights of a prior must be finite and not negative, and one must be positive.")
+        return np.array([float(prior.get(label, 0)) for label in self.labels])
