@@ -64,6 +64,8 @@ def test_every_label_is_large_enough() -> None:
     assert 30 <= len(sizes) <= 45
     assert min(sizes.values()) >= 200
     assert [label for label, size in sizes.items() if size < 400] == ["Korean", "Vietnamese"]  # they have few surnames
+    given = {label: len(names) for label, names in _lists(FOLDERS["given_names"]).items()}
+    assert min(given.values()) >= 300
 
 
 def test_everyday_names_are_sound() -> None:
