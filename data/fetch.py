@@ -1,13 +1,10 @@
-"""Packages of npm and Debian: fetched for this run, checked by their digests. Knows no list."""
+"""Packages of npm: fetched for this run, checked by their digests. Knows no list."""
 
 import base64
 import hashlib
-import io
 import subprocess
 import tarfile
 import tempfile
-import urllib.request
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -38,10 +35,6 @@ NPM = {
         "PtH5PomFDP5XHQrMb9JSOyklOfhKbgU0WcQHxIU7fr3H4/WagGzCoeakGtBD4irA2ucrBNn9qpK2YIGIvpqkAA==",
     ),
 }
-PHP_FAKER = (
-    "http://deb.debian.org/debian/pool/main/p/php-faker/php-faker_1.20.0+dfsg-1_all.deb",
-    "25dc2058d5d33aae702c9a59aa0b13046d46536022c7774fa3042fd601dd7b6f",
-)
 
 
 @cache
@@ -57,20 +50,3 @@ def npm_package(package: str) -> Path:
     with tarfile.open(tarball) as archive:
         archive.extractall(folder, filter="data")
     return folder / "package"
-
-
-@cache
-def php_faker() -> Path:
-    """Fetch Debian's package, an `ar` archive of tar files, and return the folder of its lists."""
-    url, expected = PHP_FAKER
-    with closing(urllib.request.urlopen(url, timeout=60)) as response:  # noqa: S310 (the digest is checked)
-        archive: bytes = response.read()
-    if hashlib.sha256(archive).hexdigest() != expected:
-        raise SystemExit(f"{url}: its digest is not the pinned one")
-    position = len(b"!<arch>\n")
-    while not archive.startswith(b"data.tar", position):
-        size = int(archive[position + 48 : position + 58])
-        position += 60 + size + size % 2
-    with tarfile.open(fileobj=io.BytesIO(archive[position + 60 :])) as data:
-        data.extractall(FETCHED.name, filter="data")
-    return Path(FETCHED.name, "usr/share/php/Faker/Provider")

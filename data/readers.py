@@ -1,6 +1,6 @@
 """How to read the lists of each package, as it writes them. Knows no label but by name.
 
-Python packages come from `requirements.txt` and `requirements-lists.txt`, npm's and Debian's from `fetch.py`.
+Python packages come from `requirements.txt` and `requirements-lists.txt`, npm's from `fetch.py`; php-faker's lie here.
 """
 
 import csv
@@ -19,10 +19,11 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from fetch import npm_package, php_faker
+from fetch import npm_package
 from sources import CORE, LABELS, Kind, Source
 
 CORES = Path(__file__).parent / "cores"
+VENDORED = Path(__file__).parent / "vendored"
 # Countries of immigration say nothing of where a surname is native.
 IMMIGRATION = frozenset(["American", "Canadian", "Australian"])
 FAMILY_NAME_FIRST = frozenset(["Chinese", "Taiwanese", "Korean"])
@@ -116,16 +117,13 @@ def _read_zxcvbn(source: Source, _: str, __: Kind) -> list[str]:
 
 
 def _read_php_faker(source: Source, _: str, __: Kind) -> list[str]:
-    text = (php_faker() / source.locale / "Person.php").read_text(encoding="utf-8")
-    block = re.search(rf"\${source.attr}\s*=\s*(?:\[|array\()(.*?)(?:\]|\));", text, re.DOTALL)
-    if not block:
-        raise SystemExit(f"{source} holds no list")
-    return re.findall(r"'([^'\\]+)'", re.sub(r"//.*|/\*.*?\*/", "", block[1]))
+    path = VENDORED / "php-faker" / f"{source.locale}.{source.attr}.txt"
+    return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def _installed(package: str, path: str) -> Path:
     """Return the path of a package's file; importing it would ask for what it depends on."""
-    return Path(distribution(package).locate_file(f"{package}/{path}"))  # type: ignore[arg-type]
+    return Path(str(distribution(package).locate_file(f"{package}/{path}")))
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -136,8 +134,8 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 @cache
-def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], dict[str, str], Counter[str]]:
-    """Count, by surname and by first word, people by label or else nationality; return also whose people are whose."""
+def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], Counter[str]]:
+    """Count people by label, or else nationality: by first word, by surname, and in all."""
     group_of = {
         nation: label
         for label, sources in LABELS.items()
@@ -146,7 +144,7 @@ def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], dict[st
         for nation in source.locale.split()
     }
     with _installed("name2nat", "name2nats.pkl").open("rb") as file:
-        people: dict[str, list[str]] = _PlainUnpickler(file).load()  # type: ignore[arg-type]
+        people: dict[str, list[str]] = _PlainUnpickler(file).load()
     first: dict[str, Counter[str]] = defaultdict(Counter)
     last: dict[str, Counter[str]] = defaultdict(Counter)
     sizes: Counter[str] = Counter()
@@ -158,12 +156,12 @@ def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], dict[st
             sizes[group] += 1
             first[words["first"]][group] += 1
             last[words["last"]][group] += 1
-    return first, last, group_of, sizes
+    return first, last, sizes
 
 
 def _read_name2nat(source: Source, label: str, _: Kind) -> list[str]:
     """Return the surnames that are more of this label than of all others together, by number of bearers."""
-    first, last, _groups, sizes = _people()
+    first, last, sizes = _people()
     table = first if FAMILY_NAME_FIRST & set(source.locale.split()) else last
     ranked = []
     for name, counts in table.items():
