@@ -98,7 +98,8 @@ class Predictor:
         if any(all(i == UNKNOWN_ID for i in ids[1:-1]) for ids in sequences):
             raise InvalidNameError("The name holds no character that occurs in the names the model was trained on.")
         log_probs = self.log_probs_of_ids(sequences, prior)
-        top_k = min(top_k, int(np.isfinite(log_probs).sum(axis=1).min(initial=top_k)))
+        if prior != "natural":
+            top_k = min(top_k, int(np.count_nonzero(self._weights(prior))))
         best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
         return [
             Prediction(tuple(self.labels[i] for i in ids), tuple(row[ids].tolist()))
