@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from model.data import Split
+from model.data import Split, build_dataset
 from model.language_model import LanguageModel
 from model.teacher import soft_targets
 from model.training import encode_all
@@ -48,3 +50,13 @@ def test_soft_targets_are_probabilities_that_the_label_leads(split: Split) -> No
     assert (teacher.argmax(axis=1) == train.label_ids).mean() > 0.8  # it never saw the name, but its ending
     hard = soft_targets(train, sequences, train.weights(0), share=0, seed=0)
     assert (hard == np.eye(3)[train.label_ids]).all()
+
+
+def test_the_teacher_has_not_seen_the_name_that_it_judges() -> None:
+    rng = np.random.default_rng(0)
+    noise = {label: ["".join(rng.choice(list("abcdefgh"), 8)) for _ in range(200)] for label in "AB"}
+    dataset = build_dataset(noise)
+    sequences = encode_all(dataset, dataset.characters())
+    targets = soft_targets(replace(dataset, ranks=np.full(len(dataset), np.inf)), sequences, np.ones(400), 0.9, seed=0)
+    # nothing tells these labels apart but memory, which would make nearly all of them right
+    assert (targets.argmax(axis=1) == dataset.label_ids).mean() < 0.65
