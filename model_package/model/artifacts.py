@@ -1,7 +1,7 @@
 """The bundle on disk: what its metadata says, how it is verified, how it replaces another. Knows no torch.
 
-A bundle is a folder of `weights.safetensors`, `model.onnx` and `metadata.json`. The metadata holds the SHA-256 of
-the other files and of itself; reading verifies them all.
+A bundle is a folder of `weights.safetensors`, `model.onnx`, `metadata.json` and whatever else belongs to the model,
+such as its report. The metadata lists every other file with its SHA-256, and holds its own; reading verifies them all.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,7 @@ from model.constants import METADATA_FILE, ONNX_FILE, SCHEMA_VERSION, WEIGHTS_FI
 from model.errors import BundleError
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+RelativePath = Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)?$")]  # a file of the bundle, or of a folder in it
 
 
 class _Record(BaseModel):
@@ -54,7 +55,7 @@ class BundleMetadata(_Record):
     metrics: dict[str, dict[str, float]]
     data: DataIdentity
     libraries: dict[str, str]
-    files: dict[str, str] = {}
+    files: dict[RelativePath, str] = {}
 
     @model_validator(mode="after")
     def _labels_agree(self) -> "BundleMetadata":
@@ -77,9 +78,9 @@ def read_bundle(directory: Path) -> Bundle:
     Raises:
         BundleError: it is missing, incomplete, tampered with or of an unknown schema.
     """
-    metadata = _read_metadata(directory)
+    metadata = read_metadata(directory)
     files = {}
-    for name in (WEIGHTS_FILE, ONNX_FILE):
+    for name in sorted({WEIGHTS_FILE, ONNX_FILE, *metadata.files}):
         files[name] = _read_bytes(directory / name)
         if _sha256(files[name]) != metadata.files.get(name):
             raise BundleError(f"{directory / name} does not match the hash in {METADATA_FILE}; train or copy it again.")
@@ -87,7 +88,7 @@ def read_bundle(directory: Path) -> Bundle:
 
 
 def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, bytes]) -> None:
-    """Write a bundle whole or not at all; a bundle that stands there is replaced, other files stay.
+    """Write a bundle whole or not at all; a bundle that stands there is replaced, files that are not its own stay.
 
     The hashes in `metadata.files` are filled in here.
 
@@ -97,12 +98,13 @@ def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, 
     metadata = metadata.model_copy(update={"files": {name: _sha256(content) for name, content in files.items()}})
     with _writing(directory) as staging:
         for name, content in {**files, METADATA_FILE: _seal(metadata)}.items():
+            (staging / name).parent.mkdir(exist_ok=True)
             with (staging / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         with _signals_deferred():
-            _swap(staging, directory, (*files, METADATA_FILE))
+            _swap(staging, directory, (*files, METADATA_FILE), obsolete=_listed_files(directory) - files.keys())
 
 
 def check_writable(directory: Path) -> None:
@@ -122,15 +124,27 @@ def _writing(directory: Path) -> Iterator[Path]:
         raise BundleError(f"{directory} cannot be written: {error.strerror}.") from None
 
 
-def _swap(staging: Path, directory: Path, names: Iterable[str]) -> None:
-    """Rename the staged files into place; if one cannot be, put back what stood there."""
-    before = {name: (directory / name).read_bytes() for name in names if (directory / name).is_file()}
+def _listed_files(directory: Path) -> set[str]:
+    """Return the files of the bundle that stands there; of a damaged one, none."""
+    try:
+        return set(read_metadata(directory).files)
+    except BundleError:
+        return set()
+
+
+def _swap(staging: Path, directory: Path, names: Sequence[str], obsolete: set[str]) -> None:
+    """Rename the staged files into place and remove obsolete ones; if that fails, put back what stood there."""
+    touched = [directory / name for name in (*names, *obsolete)]
+    before = {path: path.read_bytes() for path in touched if path.is_file()}
     try:
         for name in names:
+            (directory / name).parent.mkdir(exist_ok=True)
             (staging / name).replace(directory / name)
+        for name in obsolete:
+            (directory / name).unlink(missing_ok=True)
     except OSError:
-        for name, content in before.items():
-            (directory / name).write_bytes(content)
+        for path, content in before.items():
+            path.write_bytes(content)
         raise
 
 
@@ -153,7 +167,12 @@ def _signals_deferred() -> Iterator[None]:
             signal.raise_signal(received)
 
 
-def _read_metadata(directory: Path) -> BundleMetadata:
+def read_metadata(directory: Path) -> BundleMetadata:
+    """Read what a bundle says of itself, verified by its own hash; its other files are not read.
+
+    Raises:
+        BundleError: the metadata is missing, damaged or of an unknown schema.
+    """
     path = directory / METADATA_FILE
     try:
         document = json.loads(_read_bytes(path))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from model import artifacts
-from model.artifacts import DataIdentity, read_bundle
+from model.artifacts import DataIdentity, read_bundle, write_bundle
 from model.classifier import build_classifier
 from model.constants import METADATA_FILE, ONNX_FILE, WEIGHTS_FILE
 from model.data import Split, build_dataset, split_dataset
@@ -196,3 +196,24 @@ def test_two_labels_are_enough_for_the_default(tmp_path: Path) -> None:
 def test_moved_bundle_still_loads(bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(bundle, tmp_path / "elsewhere")
     assert Predictor.load(tmp_path / "elsewhere").labels == ("Alpha", "Beta", "Gamma")
+
+
+def test_files_in_a_folder_of_the_bundle_are_sealed_and_replaced_with_it(bundle: Path) -> None:
+    old = read_bundle(bundle)
+    write_bundle(bundle, old.metadata, {**old.files, "report/metrics.json": b"{}", "report/old.png": b"old"})
+    assert read_bundle(bundle).files["report/metrics.json"] == b"{}"
+    write_bundle(bundle, old.metadata, {**old.files, "report/metrics.json": b"[]"})
+    assert read_bundle(bundle).files["report/metrics.json"] == b"[]"
+    assert not (bundle / "report/old.png").exists()
+    (bundle / "report/metrics.json").write_bytes(b"{}")
+    with pytest.raises(BundleError, match="does not match"):
+        read_bundle(bundle)
+
+
+def test_a_file_list_that_leaves_the_bundle_is_refused(bundle: Path) -> None:
+    old = read_bundle(bundle)
+    for path in ("../secret", "/etc/passwd", ".hidden", "a/../../b"):
+        metadata = old.metadata.model_copy(update={"files": old.metadata.files | {path: "0"}})
+        (bundle / METADATA_FILE).write_bytes(artifacts._seal(metadata))
+        with pytest.raises(BundleError, match="not valid at files"):
+            read_bundle(bundle)
