@@ -15,13 +15,15 @@ MODEL = {
     "artifacts": {"constants", "errors"},
     "prediction": {"artifacts", "calibration", "constants", "errors", "utils"},
     "explanation": {"constants", "errors", "prediction", "utils"},
+    "postings": set(),
+    "similarity": {"artifacts", "constants", "errors", "postings", "prediction", "utils"},
     "classifier": {"constants", "errors", "utils"},
     "language_model": {"constants", "utils"},
     "teacher": {"data", "language_model", "utils"},
     "training": {"classifier", "constants", "data", "errors", "teacher", "utils"},
     "export": {
         *("artifacts", "calibration", "classifier", "constants", "data", "errors"),
-        *("evaluation", "prediction", "training", "utils"),
+        *("evaluation", "prediction", "similarity", "training", "utils"),
     },
 }
 API = {

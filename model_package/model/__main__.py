@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from model.constants import DEFAULT_TOP_K
+from model.constants import DEFAULT_NEIGHBOURS, DEFAULT_TOP_K, MAX_NEIGHBOURS
 from model.errors import ModelError
 
 app = typer.Typer(
@@ -148,6 +148,24 @@ def explain(
     for character, contribution in zip(explanation.characters, explanation.contributions, strict=True):
         bar = ("+" if contribution > 0 else "-") * round(_LONGEST_BAR * abs(contribution) / max(largest, 1e-9))
         console.print(f"{character}  {contribution:+6.2f}  {bar}")
+
+
+@app.command()
+def similar(
+    bundle: BundleFolder,
+    name: Annotated[str, typer.Argument(help="The name.")],
+    label: Annotated[str | None, typer.Option(help="The label to search; the most probable one if left out.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, max=MAX_NEIGHBOURS, help="How many names.")] = DEFAULT_NEIGHBOURS,
+) -> None:
+    """Print the training names of a label that are most like a name, without case and diacritics, and how like."""
+    from model.prediction import Predictor
+    from model.similarity import SimilarNames
+    from model.similarity import similar as find_similar
+
+    found = find_similar(Predictor.load(bundle), SimilarNames.load(bundle), name, label, n)
+    console.print(found.label if found.neighbours else f"No training name of {found.label} is like it.")
+    for neighbour in found.neighbours:
+        console.print(f"{neighbour.similarity:.2f}  {neighbour.name}")
 
 
 def _metrics_table(metrics: dict[str, dict[str, float]]) -> Table:

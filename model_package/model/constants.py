@@ -12,6 +12,9 @@ MIN_NAMES_PER_LABEL: Final = 10
 
 DEFAULT_TOP_K: Final = 3
 
+DEFAULT_NEIGHBOURS: Final = 5
+MAX_NEIGHBOURS: Final = 100
+
 # Token ids that every vocabulary shares; characters follow from FIRST_CHARACTER_ID on.
 UNKNOWN_ID: Final = 0
 START_ID: Final = 1
@@ -25,6 +28,7 @@ SCHEMA_VERSION: Final = 1
 METADATA_FILE: Final = "metadata.json"
 WEIGHTS_FILE: Final = "weights.safetensors"
 ONNX_FILE: Final = "model.onnx"
+SIMILAR_FILE: Final = "similar.safetensors"
 
 PARITY_TOLERANCE: Final = 1e-5
 """Largest difference in log-probability between torch and ONNX Runtime that an export may show."""

@@ -7,7 +7,7 @@ ModelError
 ├── ConfigError            a training or architecture setting is out of range
 └── PredictionError        one request cannot be answered
     ├── InvalidNameError   the name is empty, too long, or holds nothing that the model knows
-    ├── InvalidTopKError   top_k is not between 1 and the number of labels
+    ├── InvalidTopKError   more or fewer answers are asked for than there can be
     ├── InvalidPriorError  a weight cannot be one, or is of a label that the model lacks
     └── UnknownLabelError  the model has no such label
 
@@ -44,7 +44,7 @@ class InvalidNameError(PredictionError):
 
 
 class InvalidTopKError(PredictionError):
-    """top_k is not between 1 and the number of labels."""
+    """More or fewer answers are asked for than there can be."""
 
 
 class InvalidPriorError(PredictionError):

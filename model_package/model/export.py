@@ -25,6 +25,7 @@ from model.constants import (
     ONNX_FILE,
     PARITY_TOLERANCE,
     SCHEMA_VERSION,
+    SIMILAR_FILE,
     START_ID,
     WEIGHTS_FILE,
 )
@@ -32,6 +33,7 @@ from model.data import Split
 from model.errors import ParityError
 from model.evaluation import evaluate
 from model.prediction import OnnxClassifier
+from model.similarity import build_index
 from model.training import TrainingResult, encode_all
 from model.utils import build_vocabulary, encode, log_softmax
 
@@ -47,7 +49,11 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
     """
     onnx = export_onnx(result.classifier)
     check_parity(result, onnx, split.test.names)
-    files = {WEIGHTS_FILE: safetensors.torch.save(result.classifier.state_dict()), ONNX_FILE: onnx}
+    files = {
+        WEIGHTS_FILE: safetensors.torch.save(result.classifier.state_dict()),
+        ONNX_FILE: onnx,
+        SIMILAR_FILE: build_index(split.train.labels, split.train.names, split.train.label_ids),
+    }
     temperature = fit_temperature(result.validation_logits, split.validation.label_ids)
     weights = split.train.weights(result.training_config.emphasis)
     label_weights = np.bincount(split.train.label_ids, weights, minlength=len(split.train.labels))

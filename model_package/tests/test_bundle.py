@@ -12,14 +12,14 @@ import torch
 from model import artifacts
 from model.artifacts import DataIdentity, read_bundle, write_bundle
 from model.classifier import build_classifier
-from model.constants import METADATA_FILE, ONNX_FILE, WEIGHTS_FILE
+from model.constants import METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
 from model.data import Split, build_dataset, split_dataset
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
 from model.export import check_parity, export_onnx, load_classifier, save_bundle
 from model.prediction import Predictor
 from model.training import TrainingConfig, TrainingResult, train
 
-FILES = (WEIGHTS_FILE, ONNX_FILE, METADATA_FILE)
+FILES = (WEIGHTS_FILE, ONNX_FILE, SIMILAR_FILE, METADATA_FILE)
 IDENTITY = DataIdentity(fingerprint="0", names=1, split_seed=0)
 
 
@@ -32,7 +32,7 @@ def test_weights_survive_saving(bundle: Path, result: TrainingResult) -> None:
     assert all(torch.equal(loaded[key], trained[key]) for key in trained)
 
 
-def test_bundle_holds_three_files_and_no_pickle(bundle: Path) -> None:
+def test_bundle_holds_four_files_and_no_pickle(bundle: Path) -> None:
     assert sorted(_snapshot(bundle)) == sorted(FILES)
     assert not any(
         content.startswith(b"\x80\x04") or b"PK\x03\x04" in content[:4] for content in _snapshot(bundle).values()

@@ -15,13 +15,16 @@ def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
 
 
-def test_training_model_trains_and_predict_and_evaluate_use_its_bundle(names_folder: Path, tmp_path: Path) -> None:
+def test_training_model_trains_and_the_other_verbs_use_its_bundle(names_folder: Path, tmp_path: Path) -> None:
     trained = _run("training_model", tmp_path / "out", names_folder, "--epochs", "2")
     assert trained.returncode == 0, trained.stderr
     assert "macro f1" in trained.stdout
     predicted = _run("predict", tmp_path / "out", "Rossini", "Kovalski", "--top-k", "2")
     assert predicted.stdout.startswith("Rossini: ")
     assert predicted.stdout.count("%") == 4
+    found = _run("similar", tmp_path / "out", "Rossini", "--label", "Alpha", "-n", "2")
+    assert found.stdout.startswith("Alpha\n0.")
+    assert found.stdout.count("\n") == 3
     evaluated = _run("evaluate", tmp_path / "out", names_folder)
     assert evaluated.returncode == 0
 
