@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from model.constants import MAX_NAME_LENGTH
-from model.data import Dataset, load_dataset, split_dataset
+from model.data import Dataset, load_dataset
 from model.explanation import explain
 from model.prediction import Predictor
 from model.similarity import SimilarNames, build_index, similar
+from model.splitting import split_dataset
 
 QUERIES = 400
 

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from model.classifier import ARCHITECTURES, compute_logits
-from model.data import Dataset, Split, load_dataset, split_dataset
+from model.data import Dataset, load_dataset
 from model.evaluation import Metrics, evaluate
+from model.splitting import Split, split_dataset
 from model.training import TrainingConfig, encode_all, train
 from model.utils import log_softmax
 

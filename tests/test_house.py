@@ -10,6 +10,7 @@ MODEL = {
     "errors": set(),
     "utils": {"constants", "errors"},
     "data": {"constants", "errors", "utils"},
+    "splitting": {"data"},
     "calibration": {"utils"},
     "evaluation": {"utils"},
     "artifacts": {"constants", "errors"},
@@ -20,10 +21,10 @@ MODEL = {
     "classifier": {"constants", "errors", "utils"},
     "language_model": {"constants", "utils"},
     "teacher": {"data", "language_model", "utils"},
-    "training": {"classifier", "constants", "data", "errors", "teacher", "utils"},
+    "training": {"classifier", "constants", "data", "errors", "splitting", "teacher", "utils"},
     "export": {
         *("artifacts", "calibration", "classifier", "constants", "data", "errors"),
-        *("evaluation", "prediction", "similarity", "training", "utils"),
+        *("evaluation", "prediction", "similarity", "splitting", "training", "utils"),
     },
 }
 API = {

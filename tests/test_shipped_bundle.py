@@ -8,10 +8,11 @@ import pytest
 
 from model.classifier import compute_logits
 from model.constants import ONNX_FILE, PARITY_TOLERANCE
-from model.data import Split, load_dataset, split_dataset
+from model.data import load_dataset
 from model.evaluation import evaluate
 from model.export import load_classifier
 from model.prediction import OnnxClassifier, Predictor
+from model.splitting import Split, split_dataset
 from model.utils import build_vocabulary, encode, log_softmax
 
 ROOT = Path(__file__).parents[1]

@@ -38,8 +38,9 @@ def train(
 ) -> None:
     """Train on a folder of names and write a verified bundle."""
     from model.artifacts import DataIdentity, check_writable
-    from model.data import load_dataset, split_dataset
+    from model.data import load_dataset
     from model.export import save_bundle
+    from model.splitting import split_dataset
     from model.training import TrainingConfig
     from model.training import train as fit
 
@@ -94,9 +95,10 @@ def evaluate(bundle: BundleFolder, data: DataFolder) -> None:
     from dataclasses import asdict
 
     from model import evaluation
-    from model.data import load_dataset, split_dataset
+    from model.data import load_dataset
     from model.errors import DataError
     from model.prediction import Predictor
+    from model.splitting import split_dataset
 
     predictor = Predictor.load(bundle)
     dataset = load_dataset(data)

@@ -24,6 +24,12 @@ FIRST_CHARACTER_ID: Final = 3
 MIN_CHARACTER_COUNT: Final = 3
 """A character seen in fewer training names is UNKNOWN: there is nothing to learn about it."""
 
+GIVEN_FOLDER: Final = "given_names"
+"""Beside the folder of names: what goes with a name of the same label to make a full one."""
+
+OUTLIER_FOLDER: Final = "outliers"
+"""Beside the folder of names: strings that are of no label."""
+
 SCHEMA_VERSION: Final = 1
 METADATA_FILE: Final = "metadata.json"
 WEIGHTS_FILE: Final = "weights.safetensors"

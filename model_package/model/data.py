@@ -1,4 +1,4 @@
-"""A folder of `<Label>.txt` files to a data set: read, check, dedupe, split. Knows no network and writes nothing."""
+"""A folder of `<Label>.txt` files to a data set: read, check, dedupe. Knows no split and no network, writes nothing."""
 
 import hashlib
 import math
@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.constants import MAX_LABEL_LENGTH, MIN_CHARACTER_COUNT, MIN_NAMES_PER_LABEL
+from model.constants import GIVEN_FOLDER, MAX_LABEL_LENGTH, MIN_CHARACTER_COUNT, MIN_NAMES_PER_LABEL, OUTLIER_FOLDER
 from model.errors import DataError, InvalidNameError
 from model.utils import Ids, fold
 
 _HALF_COMMON = 100  # a name of this rank is half as common as the first one
-_HEAD = 100  # names at the top of a file: they tell whether it is in alphabetical order, and always train if it is not
+_HEAD = 100  # names at the top of a file tell whether it is in alphabetical order
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Dataset:
         """Return how common each name (N,) is: 1 for the most common of a label, falling to 0 with its rank."""
         return np.asarray(1 / (1 + self.ranks / _HALF_COMMON))
 
+    def head(self) -> set[str]:
+        """Return the most common names of each ranked label: a hundred, at most a third of what it has."""
+        sizes = np.minimum(_HEAD, np.bincount(self.label_ids, minlength=len(self.labels)) // 3)[self.label_ids]
+        return {self.names[i] for i in np.flatnonzero(self.ranks < sizes)}
+
     def take(self, mask: np.ndarray) -> "Dataset":
         """Return the rows where the boolean mask (N,) holds, with the same labels."""
         names = tuple(name for name, kept in zip(self.names, mask, strict=True) if kept)
@@ -62,12 +67,23 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Three parts of a data set that share no folded name."""
+class Corpus:
+    """The names, and what may stand beside their folder.
 
-    train: Dataset
-    validation: Dataset
-    test: Dataset
+    `given` has the labels of `names` and holds what goes with a name to make a full one; a label may have none.
+    `outliers` are folded strings that are of no label.
+    """
+
+    names: Dataset
+    given: Dataset | None = None
+    outliers: tuple[str, ...] = ()
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of everything here; of names alone, it is theirs."""
+        if self.given is None and not self.outliers:
+            return self.names.fingerprint()
+        parts = (self.names.fingerprint(), self.given.fingerprint() if self.given else "", *sorted(self.outliers))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,8 @@ class DataReport:
     overlaps: tuple[tuple[str, str, int], ...]
     names: int
     distinct_names: int
+    given_names: int
+    outliers: int
     accuracy_ceiling: float
     fingerprint: str
 
@@ -100,9 +118,16 @@ def read_folder(folder: Path) -> dict[str, list[str]]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder of <Label>.txt files.")
+    names_by_label = _read_files(folder)
+    if len(names_by_label) < 2:
+        raise DataError(
+            f"{folder} holds {len(names_by_label)} label file(s); a classifier needs two or more <Label>.txt files."
+        )
+    return names_by_label
+
+
+def _read_files(folder: Path) -> dict[str, list[str]]:
     files = sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
-    if len(files) < 2:
-        raise DataError(f"{folder} holds {len(files)} label file(s); a classifier needs two or more <Label>.txt files.")
     return {path.stem: _read_file(path) for path in files}
 
 
@@ -134,18 +159,20 @@ def build_dataset(names_by_label: Mapping[str, list[str]]) -> Dataset:
     Raises:
         DataError: a label has too few distinct names to be split, or no character is common enough to learn.
     """
-    labels = tuple(sorted(names_by_label))
-    ranks = {label: _rank(list(dict.fromkeys(names_by_label[label]))) for label in labels}
-    counts = [len(ranks[label]) for label in labels]
-    for label, count in zip(labels, counts, strict=True):
+    dataset = _dedupe(tuple(sorted(names_by_label)), names_by_label)
+    for label, count in zip(dataset.labels, np.bincount(dataset.label_ids), strict=True):
         if count < MIN_NAMES_PER_LABEL:
             raise DataError(f"{label} has {count} distinct name(s); a label needs at least {MIN_NAMES_PER_LABEL}.")
-    rows = [row for label in labels for row in sorted(ranks[label].items())]
-    names, name_ranks = zip(*rows, strict=True)
-    dataset = Dataset(labels, names, np.repeat(np.arange(len(labels), dtype=np.int64), counts), np.array(name_ranks))
     if not dataset.characters():
         raise DataError(f"No character occurs in {MIN_CHARACTER_COUNT} names: there is nothing to learn from.")
     return dataset
+
+
+def _dedupe(labels: tuple[str, ...], names_by_label: Mapping[str, list[str]]) -> Dataset:
+    ranks = [_rank(list(dict.fromkeys(names_by_label.get(label, [])))) for label in labels]
+    names, name_ranks = zip(*(row for own in ranks for row in sorted(own.items())), strict=True)
+    label_ids = np.repeat(np.arange(len(labels), dtype=np.int64), [len(own) for own in ranks])
+    return Dataset(labels, names, label_ids, np.array(name_ranks))
 
 
 def _rank(names: list[str]) -> dict[str, float]:
@@ -160,37 +187,36 @@ def load_dataset(folder: Path) -> Dataset:
     return build_dataset(read_folder(folder))
 
 
-def split_dataset(dataset: Dataset, seed: int) -> Split:
-    """Split 80/10/10 by folded name, stratified by label; a name shared by labels goes to one part whole.
+def load_corpus(folder: Path) -> Corpus:
+    """Read a folder of label files, and of the folders beside it `given_names` and `outliers`, where they are.
 
-    The most common names of a ranked label always train: everyone asks for them, and what is to be judged is the rest.
-    Every label gets at least one name of its own in each part unless it shares nearly all of them with others.
+    Raises:
+        DataError: as `load_dataset` does, of any file; a file of given names is of a label without names.
     """
-    rng = np.random.default_rng(seed)
-    heads = _most_common(dataset)
-    part_of = dict.fromkeys(heads, 0)
-    # Small labels first: what they share with larger ones is then dealt by their own proportions.
-    for label_id in np.argsort(np.bincount(dataset.label_ids, minlength=len(dataset.labels)), kind="stable"):
-        own = [dataset.names[i] for i in np.flatnonzero(dataset.label_ids == label_id)]
-        rng.shuffle(own)
-        undealt = [name for name in own if name not in part_of]
-        free = sum(name not in heads for name in own)
-        held_out = max(1, len(undealt) * len(own) // (10 * max(1, free)))
-        for position, name in enumerate(undealt):
-            part_of[name] = 2 if position < held_out else 1 if position < 2 * held_out else 0
-    parts = np.array([part_of[name] for name in dataset.names])
-    return Split(*(dataset.take(parts == part) for part in range(3)))
+    names = load_dataset(folder)
+    beside = folder.absolute().parent
+    given = _load_given(beside / GIVEN_FOLDER, names.labels)
+    return Corpus(names, given, _load_outliers(beside / OUTLIER_FOLDER, names))
 
 
-def _most_common(dataset: Dataset) -> set[str]:
-    sizes = np.minimum(_HEAD, np.bincount(dataset.label_ids) // 3)[dataset.label_ids]
-    return {dataset.names[i] for i in np.flatnonzero(dataset.ranks < sizes)}
+def _load_given(folder: Path, labels: tuple[str, ...]) -> Dataset | None:
+    names_by_label = _read_files(folder)
+    for label in names_by_label:
+        if label not in labels:
+            raise DataError(f"{folder / label}.txt: there is no such label; the labels are: {', '.join(labels)}.")
+    return _dedupe(labels, names_by_label) if names_by_label else None
+
+
+def _load_outliers(folder: Path, names: Dataset) -> tuple[str, ...]:
+    found = {text for texts in _read_files(folder).values() for text in texts}
+    return tuple(sorted(found - set(names.names)))
 
 
 def describe_data(folder: Path) -> DataReport:
     """Count names, duplicates and overlaps of a folder. Raises DataError as `load_dataset` does."""
     names_by_label = read_folder(folder)
-    dataset = build_dataset(names_by_label)
+    corpus = load_corpus(folder)
+    dataset = corpus.names
     labels_of: dict[str, list[str]] = defaultdict(list)
     for name, label_id in zip(dataset.names, dataset.label_ids, strict=True):
         labels_of[name].append(dataset.labels[label_id])
@@ -204,5 +230,7 @@ def describe_data(folder: Path) -> DataReport:
         names=len(dataset),
         distinct_names=len(labels_of),
         accuracy_ceiling=len(labels_of) / len(dataset),
-        fingerprint=dataset.fingerprint(),
+        given_names=len(corpus.given) if corpus.given else 0,
+        outliers=len(corpus.outliers),
+        fingerprint=corpus.fingerprint(),
     )

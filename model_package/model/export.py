@@ -29,11 +29,11 @@ from model.constants import (
     START_ID,
     WEIGHTS_FILE,
 )
-from model.data import Split
 from model.errors import ParityError
 from model.evaluation import evaluate
 from model.prediction import OnnxClassifier
 from model.similarity import build_index
+from model.splitting import Split
 from model.training import TrainingResult, encode_all
 from model.utils import build_vocabulary, encode, log_softmax
 

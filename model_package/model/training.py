@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from model.classifier import ClassifierConfig, build_classifier, compute_logits
 from model.constants import END_ID, START_ID, UNKNOWN_ID
-from model.data import Dataset, Split
+from model.data import Dataset
 from model.errors import ConfigError
+from model.splitting import Split
 from model.teacher import soft_targets
 from model.utils import Ids, build_vocabulary, encode, group_by_length, log_softmax
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from model.artifacts import DataIdentity
-from model.data import Split, load_dataset, split_dataset
+from model.data import load_dataset
 from model.export import save_bundle
+from model.splitting import Split, split_dataset
 from model.training import TrainingConfig, TrainingResult, train
 
 ENDINGS = {"Alpha": ["ski", "wicz", "czyk"], "Beta": ["ini", "etti", "oni"], "Gamma": ["son", "ton", "field"]}

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.data import Dataset, build_dataset, describe_data, load_dataset, split_dataset
+from model.data import Corpus, Dataset, build_dataset, describe_data, load_corpus, load_dataset
 from model.errors import DataError
+from model.splitting import split_corpus, split_dataset
 
 LETTERS = "abcdefghijkl"
 
@@ -156,3 +157,41 @@ def test_common_names_weigh_more_and_alphabetical_files_weigh_alike(dataset: Dat
     assert weights / weights[2] == pytest.approx([5, 3, 1])
     assert weights.mean() == pytest.approx(1)
     assert replace(three, ranks=np.full(3, math.inf)).weights(emphasis=4) == pytest.approx([1, 1, 1])
+
+
+def _corpus_folder(tmp_path: Path, **beside: dict[str, bytes]) -> Path:
+    names = tmp_path / "names"
+    names.mkdir(parents=True)
+    _folder(names, A=_lines("x"), B=_lines("y"))
+    for folder, files in beside.items():
+        (tmp_path / folder).mkdir()
+        _folder(tmp_path / folder, **files)
+    return names
+
+
+def test_given_names_and_outliers_are_read_from_beside_the_names(tmp_path: Path) -> None:
+    alone = load_corpus(_corpus_folder(tmp_path))
+    assert alone.given is None
+    assert alone.fingerprint() == alone.names.fingerprint()
+    folder = _corpus_folder(tmp_path / "more", given_names={"B": b"Zoe\nYan\n"}, outliers={"words": b"house\nxa\n"})
+    corpus = load_corpus(folder)
+    assert corpus.names.fingerprint() == alone.names.fingerprint() != corpus.fingerprint()
+    assert corpus.given is not None
+    assert corpus.given.labels == ("A", "B")
+    assert [corpus.given.labels[i] for i in corpus.given.label_ids] == ["B", "B"]
+    assert corpus.outliers == ("house",)  # a name is none
+
+
+def test_given_names_of_no_label_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such label"):
+        load_corpus(_corpus_folder(tmp_path, given_names={"C": b"Zoe\n"}))
+
+
+def test_a_string_that_is_a_name_and_a_given_name_is_in_one_part(dataset: Dataset) -> None:
+    given = {"A": [*dataset.names[:200], "new"], "B": ["b" * i for i in range(1, 40)], "C": list(LETTERS)}
+    corpus = Corpus(dataset, build_dataset(given))
+    split = split_corpus(corpus, seed=1)
+    assert split.test.names == split_dataset(dataset, seed=1).test.names
+    assert split.given is not None
+    for part, others in ((split.test, (split.given.train, split.given.validation)), (split.train, (split.given.test,))):
+        assert all(set(part.names).isdisjoint(other.names) for other in others)

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.data import Split, build_dataset
+from model.data import build_dataset
 from model.language_model import LanguageModel
+from model.splitting import Split
 from model.teacher import soft_targets
 from model.training import encode_all
 

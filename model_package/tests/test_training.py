@@ -4,9 +4,9 @@ import torch
 
 from model.calibration import fit_temperature
 from model.classifier import ARCHITECTURES, ClassifierConfig, build_classifier, compute_logits
-from model.data import Split
 from model.errors import ConfigError
 from model.evaluation import evaluate, label_metrics
+from model.splitting import Split
 from model.training import TrainingConfig, TrainingResult, train
 from model.utils import log_softmax
 

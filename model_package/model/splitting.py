@@ -1,0 +1,62 @@
+"""A corpus to parts that share no string: train, validation, test. Knows no file and no network."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from model.data import Corpus, Dataset
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three parts of the names that share no folded name; so do the given names and outliers, where there are any."""
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+    given: Self | None = None
+    outliers: tuple[tuple[str, ...], ...] = ((), (), ())
+
+
+def split_corpus(corpus: Corpus, seed: int) -> Split:
+    """Split everything 80/10/10; a string that is a name and a given name goes to one part whole.
+
+    The names are split as `split_dataset` does, whatever stands beside them.
+    """
+    part_of: dict[str, int] = {}
+    names = _split(corpus.names, seed, part_of)
+    given = _split(corpus.given, seed, part_of) if corpus.given else None
+    parts = np.random.default_rng(seed).choice(3, size=len(corpus.outliers), p=(0.8, 0.1, 0.1))
+    outliers = tuple(
+        tuple(text for text, part in zip(corpus.outliers, parts, strict=True) if part == i) for i in range(3)
+    )
+    return Split(names.train, names.validation, names.test, given, outliers)
+
+
+def split_dataset(dataset: Dataset, seed: int) -> Split:
+    """Split 80/10/10 by folded name, stratified by label; a name shared by labels goes to one part whole.
+
+    The most common names of a ranked label always train: everyone asks for them, and what is to be judged is the rest.
+    Every label gets at least one name of its own in each part unless it shares nearly all of them with others.
+    """
+    return _split(dataset, seed, {})
+
+
+def _split(dataset: Dataset, seed: int, part_of: dict[str, int]) -> Split:
+    """Split; names that stand in `part_of` are dealt already, and the others are added to it."""
+    rng = np.random.default_rng(seed)
+    head = dataset.head()
+    for name in head:
+        part_of.setdefault(name, 0)
+    # Small labels first: what they share with larger ones is then dealt by their own proportions.
+    for label_id in np.argsort(np.bincount(dataset.label_ids, minlength=len(dataset.labels)), kind="stable"):
+        own = [dataset.names[i] for i in np.flatnonzero(dataset.label_ids == label_id)]
+        rng.shuffle(own)
+        undealt = [name for name in own if name not in part_of]
+        free = sum(name not in head for name in own)
+        held_out = max(1, len(undealt) * len(own) // (10 * max(1, free)))
+        for position, name in enumerate(undealt):
+            part_of[name] = 2 if position < held_out else 1 if position < 2 * held_out else 0
+    parts = np.array([part_of[name] for name in dataset.names])
+    return Split(*(dataset.take(parts == part) for part in range(3)))
