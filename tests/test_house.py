@@ -12,7 +12,13 @@ MODEL = {
     "data": {"constants", "errors", "utils"},
     "splitting": {"data"},
     "calibration": {"utils"},
-    "evaluation": {"utils"},
+    "intervals": set(),
+    "evaluation": {"intervals", "utils"},
+    "confusion": {"utils"},
+    "plots": {"confusion", "evaluation"},
+    "judgement": {"confusion", "data", "errors", "evaluation", "intervals", "prediction"},
+    "model_card": {"artifacts", "constants", "evaluation", "intervals", "judgement", "prediction"},
+    "report": {"artifacts", "data", "intervals", "judgement", "model_card", "plots", "prediction"},
     "artifacts": {"constants", "errors"},
     "prediction": {"artifacts", "calibration", "constants", "errors", "utils"},
     "explanation": {"constants", "errors", "prediction", "utils"},
@@ -24,7 +30,7 @@ MODEL = {
     "training": {"classifier", "constants", "data", "errors", "splitting", "teacher", "utils"},
     "export": {
         *("artifacts", "calibration", "classifier", "constants", "data", "errors"),
-        *("evaluation", "prediction", "similarity", "splitting", "training", "utils"),
+        *("evaluation", "prediction", "report", "similarity", "splitting", "training", "utils"),
     },
 }
 API = {
@@ -75,6 +81,8 @@ def test_the_model_package_imports_one_way_and_knows_no_service() -> None:
             ours = {name.removeprefix("model.") for name in imports if name.startswith("model.")}
             assert ours - {"__version__"} <= MODEL[room], room
             assert (not {"torch", "torch.nn"}.isdisjoint(imports)) == (room in TORCH_ROOMS), room
+        draws = [name for name in imports if name.partition(".")[0] in {"matplotlib", "PIL"}]
+        assert bool(draws) == (room == "plots"), room
 
 
 def test_the_service_imports_one_way_and_only_the_prediction_side_of_the_model() -> None:

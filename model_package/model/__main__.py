@@ -90,7 +90,13 @@ def validate(data: DataFolder) -> None:
 
 
 @app.command()
-def evaluate(bundle: BundleFolder, data: DataFolder) -> None:
+def evaluate(
+    bundle: BundleFolder,
+    data: DataFolder,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder to write figures, plots and a model card to, as the bundle holds them.")
+    ] = None,
+) -> None:
     """Judge a bundle on the test names of the folder that it was trained on, over all and per label."""
     from dataclasses import asdict
 
@@ -111,6 +117,13 @@ def evaluate(bundle: BundleFolder, data: DataFolder) -> None:
         table.add_row(row.label, str(row.n), *(f"{x:.3f}" for x in (row.precision, row.recall, row.f1)))
     console.print(table)
     console.print(_metrics_table({"test": asdict(evaluation.evaluate(log_probs, test.label_ids, test.labels))}))
+    if report:
+        from model.artifacts import write_files
+        from model.report import build_report
+
+        files = build_report(predictor, {"test": test})
+        write_files(report, {Path(name).name: content for name, content in files.items()})
+        console.print(f"Report written to {report}.")
 
 
 @app.command()

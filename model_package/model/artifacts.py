@@ -6,6 +6,7 @@ such as its report. The metadata lists every other file with its SHA-256, and ho
 
 import hashlib
 import json
+import math
 import os
 import signal
 import tempfile
@@ -71,6 +72,13 @@ class Bundle:
     metadata: BundleMetadata
     files: Mapping[str, bytes]
 
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the network has learnt, by the header of its safetensors."""
+        weights = self.files[WEIGHTS_FILE]
+        header = json.loads(weights[8 : 8 + int.from_bytes(weights[:8], "little")])
+        return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+
 
 def read_bundle(directory: Path) -> Bundle:
     """Read a bundle and verify every hash.
@@ -97,14 +105,21 @@ def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, 
     """
     metadata = metadata.model_copy(update={"files": {name: _sha256(content) for name, content in files.items()}})
     with _writing(directory) as staging:
-        for name, content in {**files, METADATA_FILE: _seal(metadata)}.items():
-            (staging / name).parent.mkdir(exist_ok=True)
-            with (staging / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+        _stage(staging, {**files, METADATA_FILE: _seal(metadata)})
         with _signals_deferred():
             _swap(staging, directory, (*files, METADATA_FILE), obsolete=_listed_files(directory) - files.keys())
+
+
+def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that belong to no bundle, each whole or not at all; others in the folder stay.
+
+    Raises:
+        BundleError: the folder cannot be written.
+    """
+    with _writing(directory) as staging:
+        _stage(staging, files)
+        for name in files:
+            (staging / name).replace(directory / name)
 
 
 def check_writable(directory: Path) -> None:
@@ -122,6 +137,15 @@ def _writing(directory: Path) -> Iterator[Path]:
             yield Path(staging)
     except OSError as error:
         raise BundleError(f"{directory} cannot be written: {error.strerror}.") from None
+
+
+def _stage(staging: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        (staging / name).parent.mkdir(exist_ok=True)
+        with (staging / name).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _listed_files(directory: Path) -> set[str]:

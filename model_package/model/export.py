@@ -1,4 +1,4 @@
-"""A trained network to a bundle: safetensors, ONNX, and proof that the two agree. The torch side of artifacts."""
+"""A trained network to a bundle: safetensors, ONNX, proof that the two agree, report. The torch side of artifacts."""
 
 import importlib.metadata
 import platform
@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from model import __version__
-from model.artifacts import BundleMetadata, DataIdentity, read_bundle, write_bundle
+from model.artifacts import Bundle, BundleMetadata, DataIdentity, read_bundle, write_bundle
 from model.calibration import fit_temperature
 from model.classifier import ClassifierConfig, build_classifier, compute_logits
 from model.constants import (
@@ -31,17 +31,18 @@ from model.constants import (
 )
 from model.errors import ParityError
 from model.evaluation import evaluate
-from model.prediction import OnnxClassifier
+from model.prediction import OnnxClassifier, Predictor
+from model.report import build_report
 from model.similarity import build_index
 from model.splitting import Split
-from model.training import TrainingResult, encode_all
+from model.training import TrainingResult
 from model.utils import build_vocabulary, encode, log_softmax
 
 _PARITY_NAMES_PER_LENGTH = 20
 
 
 def save_bundle(directory: Path, result: TrainingResult, split: Split, data: DataIdentity) -> BundleMetadata:
-    """Export a trained network, prove the export, judge it on the test names, write the bundle whole.
+    """Export a trained network, prove the export, judge it on the held-out names, write the bundle whole.
 
     Raises:
         ParityError: torch and ONNX Runtime disagree; nothing is written.
@@ -70,11 +71,13 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         characters=result.characters,
         prior=tuple((label_weights / label_weights.sum()).tolist()),
         temperature=temperature,
-        metrics=_judge(result, split, temperature),
+        metrics={},
         data=data,
         libraries=_library_versions(),
     )
-    write_bundle(directory, metadata, files)
+    predictor = Predictor(Bundle(metadata, files))
+    metadata = metadata.model_copy(update={"metrics": _judge(predictor, split)})
+    write_bundle(directory, metadata, files | build_report(predictor, {"test": split.test}))
     return metadata
 
 
@@ -131,12 +134,10 @@ def _names_of_every_length(names: Sequence[str]) -> Iterator[str]:
             yield " ".join(names[i] for i in rng.integers(len(names), size=length))[:length]
 
 
-def _judge(result: TrainingResult, split: Split, temperature: float) -> dict[str, dict[str, float]]:
-    test_logits = compute_logits(result.classifier, encode_all(split.test, result.characters), result.config.n_labels)
-    parts = {"validation": (split.validation, result.validation_logits), "test": (split.test, test_logits)}
+def _judge(predictor: Predictor, split: Split) -> dict[str, dict[str, float]]:
     return {
-        part: asdict(evaluate(log_softmax(logits / temperature), dataset.label_ids, dataset.labels))
-        for part, (dataset, logits) in parts.items()
+        part: asdict(evaluate(predictor.log_probs(dataset.names), dataset.label_ids, dataset.labels))
+        for part, dataset in (("validation", split.validation), ("test", split.test))
     }
 
 

@@ -55,6 +55,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
         self.metadata: BundleMetadata = bundle.metadata
         self.labels = bundle.metadata.labels
+        self.n_parameters = bundle.n_parameters
         self._vocabulary = build_vocabulary(bundle.metadata.characters)
         self._classifier = OnnxClassifier(bundle.files[ONNX_FILE], threads=threads)
         if self._classifier.n_labels != len(self.labels):

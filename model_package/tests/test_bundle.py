@@ -21,11 +21,14 @@ from model.splitting import Split, split_dataset
 from model.training import TrainingConfig, TrainingResult, train
 
 FILES = (WEIGHTS_FILE, ONNX_FILE, SIMILAR_FILE, METADATA_FILE)
+PLOTS = ("confusion", "labels", "learning_curve", "pairs", "reliability")
+REPORT = ("report/MODEL_CARD.md", "report/metrics.json", *(f"report/{plot}.png" for plot in PLOTS))
 IDENTITY = DataIdentity(fingerprint="0", names=1, split_seed=0)
 
 
 def _snapshot(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_weights_survive_saving(bundle: Path, result: TrainingResult) -> None:
@@ -33,8 +36,8 @@ def test_weights_survive_saving(bundle: Path, result: TrainingResult) -> None:
     assert all(torch.equal(loaded[key], trained[key]) for key in trained)
 
 
-def test_bundle_holds_four_files_and_no_pickle(bundle: Path) -> None:
-    assert sorted(_snapshot(bundle)) == sorted(FILES)
+def test_bundle_holds_its_files_and_no_pickle(bundle: Path) -> None:
+    assert sorted(_snapshot(bundle)) == sorted([*FILES, *REPORT])
     assert not any(
         content.startswith(b"\x80\x04") or b"PK\x03\x04" in content[:4] for content in _snapshot(bundle).values()
     )
@@ -135,7 +138,7 @@ def test_a_file_that_cannot_be_replaced_leaves_the_old_bundle(
 def test_other_files_in_the_folder_stay(bundle: Path, result: TrainingResult, split: Split) -> None:
     (bundle / "notes.md").write_text("mine")
     save_bundle(bundle, result, split, IDENTITY)
-    assert sorted(_snapshot(bundle)) == sorted([*FILES, "notes.md"])
+    assert sorted(_snapshot(bundle)) == sorted([*FILES, *REPORT, "notes.md"])
 
 
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path, result: TrainingResult, split: Split) -> None:

@@ -15,6 +15,10 @@ def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
 
 
+def _snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_training_model_trains_and_the_other_verbs_use_its_bundle(names_folder: Path, tmp_path: Path) -> None:
     trained = _run("training_model", tmp_path / "out", names_folder, "--epochs", "2")
     assert trained.returncode == 0, trained.stderr
@@ -25,8 +29,9 @@ def test_training_model_trains_and_the_other_verbs_use_its_bundle(names_folder: 
     found = _run("similar", tmp_path / "out", "Rossini", "--label", "Alpha", "-n", "2")
     assert found.stdout.startswith("Alpha\n0.")
     assert found.stdout.count("\n") == 3
-    evaluated = _run("evaluate", tmp_path / "out", names_folder)
-    assert evaluated.returncode == 0
+    evaluated = _run("evaluate", tmp_path / "out", names_folder, "--report", tmp_path / "again")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert _snapshot(tmp_path / "again") == _snapshot(tmp_path / "out" / "report")
 
     def accuracy(output: str) -> str:
         return next(line for line in output.splitlines() if line.startswith("│ accuracy")).split("│")[-2].strip()
@@ -73,7 +78,7 @@ def test_evaluate_refuses_other_data(bundle: Path, names_folder: Path, tmp_path:
 
 
 def test_interrupted_training_leaves_the_old_bundle(bundle: Path, names_folder: Path) -> None:
-    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    before = _snapshot(bundle)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's & it would be ignored there too
     with subprocess.Popen(
         [*CLI, "train", str(bundle), str(names_folder), "--epochs", "100000"],
@@ -88,4 +93,4 @@ def test_interrupted_training_leaves_the_old_bundle(bundle: Path, names_folder: 
             assert training.wait(timeout=60) != 0
         finally:
             training.kill()
-    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
+    assert _snapshot(bundle) == before

@@ -1,0 +1,58 @@
+"""A bundle on a slice of labelled names: every figure that its report holds. Knows no plot and no file."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.confusion import ConfusedPair, Mistake, confused_pairs, count_confusions, surest_mistakes
+from model.data import Dataset
+from model.errors import DataError
+from model.evaluation import (
+    CalibrationBin,
+    LabelMetrics,
+    Metrics,
+    calibration_bins,
+    evaluate,
+    label_metrics,
+    metric_intervals,
+)
+from model.intervals import Interval
+from model.prediction import Predictor
+
+_MOST = 50  # pairs and mistakes
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How a bundle fares on one slice; `intervals` by metric, `confusions` (L, L) from labels (rows) to answers."""
+
+    metrics: Metrics
+    intervals: dict[str, Interval]
+    labels: list[LabelMetrics]
+    calibration: list[CalibrationBin]
+    confusions: NDArray[np.int64]
+    pairs: list[ConfusedPair]
+    mistakes: list[Mistake]
+
+
+def judge(predictor: Predictor, slice_name: str, dataset: Dataset) -> Judgement:
+    """Judge the answers to a slice's names.
+
+    Raises:
+        DataError: the slice is empty, or its labels are not those of the bundle.
+    """
+    if not len(dataset) or dataset.labels != predictor.labels:
+        raise DataError(f"The slice {slice_name} needs names, under the labels that the bundle has.")
+    log_probs = predictor.log_probs(dataset.names)
+    labelled = (log_probs, dataset.label_ids, dataset.labels)
+    confusions = count_confusions(log_probs, dataset.label_ids)
+    return Judgement(
+        metrics=evaluate(*labelled),
+        intervals=metric_intervals(*labelled),
+        labels=label_metrics(*labelled),
+        calibration=calibration_bins(log_probs, dataset.label_ids),
+        confusions=confusions,
+        pairs=confused_pairs(confusions, dataset.labels)[:_MOST],
+        mistakes=surest_mistakes(dataset.names, *labelled, n=_MOST),
+    )

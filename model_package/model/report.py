@@ -1,0 +1,98 @@
+"""What a bundle can do, for a person to judge it at a glance: figures, plots and a model card. Writes no file.
+
+All of it follows from a Predictor and labelled names, so `evaluate` makes the same report again from the bundle.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from model.artifacts import BundleMetadata
+from model.data import Dataset
+from model.intervals import Interval
+from model.judgement import Judgement, judge
+from model.model_card import write_card
+from model.prediction import Predictor
+
+_DIGITS = 6
+
+
+def build_report(predictor: Predictor, slices: Mapping[str, Dataset]) -> dict[str, bytes]:
+    """Return the report's files by their names in the bundle; the first slice, the test names, is judged in detail.
+
+    Raises:
+        DataError: a slice is empty, or its labels are not those of the bundle.
+    """
+    judgements = {name: judge(predictor, name, dataset) for name, dataset in slices.items()}
+    main = next(iter(judgements.values()))
+    files = {
+        "metrics.json": _to_json(_document(predictor.metadata, judgements)),
+        "MODEL_CARD.md": write_card(predictor, judgements).encode(),
+        **_draw(predictor.metadata, main),
+    }
+    return {f"report/{name}": content for name, content in files.items()}
+
+
+def _draw(metadata: BundleMetadata, main: Judgement) -> dict[str, bytes]:
+    from model import plots  # matplotlib takes half a second
+
+    return {
+        "labels.png": plots.label_scores(main.labels),
+        "pairs.png": plots.confused_pairs(main.pairs),
+        "confusion.png": plots.confusion_matrix(main.confusions, metadata.labels),
+        "reliability.png": plots.reliability(main.calibration),
+        "learning_curve.png": plots.learning_curve(metadata.training["epochs"], metadata.training["best_epoch"]),
+    }
+
+
+def _document(metadata: BundleMetadata, judgements: Mapping[str, Judgement]) -> dict[str, Any]:
+    main = next(iter(judgements.values()))
+    return {
+        "model": {"version": metadata.version, "data_fingerprint": metadata.data.fingerprint},
+        "slices": {
+            name: {"n": judgement.metrics.n}
+            | {
+                metric: _figure(getattr(judgement.metrics, metric), interval)
+                for metric, interval in judgement.intervals.items()
+            }
+            for name, judgement in judgements.items()
+        },
+        "labels": {
+            row.label: {
+                "n": row.n,
+                "precision": _figure(row.precision, row.precision_interval),
+                "recall": _figure(row.recall, row.recall_interval),
+                "f1": row.f1,
+            }
+            for row in main.labels
+        },
+        "calibration": [
+            {
+                "lower": row.lower,
+                "upper": row.upper,
+                "n": row.n,
+                "confidence": row.confidence,
+                "accuracy": _figure(row.accuracy, row.accuracy_interval),
+            }
+            for row in main.calibration
+        ],
+        "confused_pairs": [asdict(pair) | {"n": pair.n} for pair in main.pairs],
+        "surest_mistakes": [asdict(mistake) for mistake in main.mistakes],
+    }
+
+
+def _figure(value: float, interval: Interval) -> dict[str, float]:
+    return {"value": value, "low": interval[0], "high": interval[1]}
+
+
+def _to_json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(_rounded(document), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if isinstance(value, float):
+        return round(value, _DIGITS)
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list | tuple) else value
