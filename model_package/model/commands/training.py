@@ -1,0 +1,98 @@
+"""Verbs that make and judge bundles: train, validate, evaluate."""
+
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from model.commands.terminal import BundleFolder, DataFolder, console
+
+_MOST_OVERLAPS = 10
+
+
+def train(
+    bundle: BundleFolder,
+    data: DataFolder,
+    architecture: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "gru",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 12,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Fixes the split, the initial weights and the order.")
+    ] = 0,
+) -> None:
+    """Train on a folder of names and write a verified bundle."""
+    from model.artifacts import DataIdentity, check_writable
+    from model.data import load_dataset, split_dataset
+    from model.export import save_bundle
+    from model.training import TrainingConfig
+    from model.training import train as fit
+
+    dataset = load_dataset(data)
+    check_writable(bundle)
+    identity = DataIdentity(fingerprint=dataset.fingerprint(), names=len(dataset), split_seed=seed)
+    split = split_dataset(dataset, seed)
+    console.print(f"{len(dataset)} names of {len(dataset.labels)} labels; training a {architecture}.")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("training", total=None)
+        result = fit(
+            split,
+            TrainingConfig(epochs=epochs, seed=seed),
+            architecture=architecture,
+            progress=lambda done, total, past: bar.update(
+                task,
+                completed=done,
+                total=total,
+                description=f"validation accuracy {past[-1].validation_accuracy:.3f}" if past else "training",
+            ),
+        )
+    metadata = save_bundle(bundle, result, split, identity)
+    console.print(_metrics_table(metadata.metrics))
+    console.print(f"Epoch {result.best_epoch} of {epochs} kept. Bundle {metadata.version} written to {bundle}.")
+
+
+def validate(data: DataFolder) -> None:
+    """Check a folder of names; report counts, duplicates, overlaps and the accuracy that they make possible."""
+    from model.data import describe_data
+
+    report = describe_data(data)
+    table = Table("label", "lines", "names", "duplicates", "shared with others")
+    for row in report.labels:
+        table.add_row(row.label, *map(str, (row.lines, row.names, row.lines - row.names, row.shared)))
+    console.print(table)
+    for first, second, n in report.overlaps[:_MOST_OVERLAPS]:
+        console.print(f"{n} names are both {first} and {second}.")
+    console.print(
+        f"{len(report.labels)} labels, {report.names} names, {report.distinct_names} of them distinct: "
+        f"no classifier can be right on more than {report.accuracy_ceiling:.1%}.\nFingerprint {report.fingerprint}"
+    )
+
+
+def evaluate(bundle: BundleFolder, data: DataFolder) -> None:
+    """Judge a bundle on the test names of the folder that it was trained on, over all and per label."""
+    from dataclasses import asdict
+
+    from model import evaluation
+    from model.data import load_dataset, split_dataset
+    from model.errors import DataError
+    from model.prediction import Predictor
+
+    predictor = Predictor.load(bundle)
+    dataset = load_dataset(data)
+    if dataset.fingerprint() != predictor.metadata.data.fingerprint:
+        raise DataError(f"{data} is not the data that this bundle was trained on: its test names may have been seen.")
+    test = split_dataset(dataset, predictor.metadata.data.split_seed).test
+    log_probs = predictor.log_probs(test.names)
+    table = Table("label", "names", "precision", "recall", "F1")
+    for row in evaluation.label_metrics(log_probs, test.label_ids, test.labels):
+        table.add_row(row.label, str(row.n), *(f"{x:.3f}" for x in (row.precision, row.recall, row.f1)))
+    console.print(table)
+    console.print(_metrics_table({"test": asdict(evaluation.evaluate(log_probs, test.label_ids, test.labels))}))
+
+
+def _metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
+    table = Table("metric", *metrics)
+    for metric in next(iter(metrics.values())):
+        values = (part[metric] for part in metrics.values())
+        table.add_row(metric.replace("_", " "), *(str(int(x)) if metric == "n" else f"{x:.4f}" for x in values))
+    return table
