@@ -6,6 +6,7 @@ HOST = 127.0.0.1
 PORT ?= 8000
 BUNDLE ?= artifacts
 DATA ?= data/names
+STORE ?= store
 IMAGE ?= fastapi-ml
 # Which torch: uv's name of a build (cpu, cu128, ...). Empty: what pip finds, right where a CPU wheel is at hand.
 TORCH_BACKEND ?= $(if $(PIP_FIND_LINKS),,cpu)
@@ -28,8 +29,8 @@ serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
 test: $(VENV)/.dev ## Run the tests
 	@$(BIN)/pytest
 
-train: $(VENV)/.dev ## Train on DATA and write the bundle to BUNDLE
-	@$(BIN)/python -m model train "$(BUNDLE)" "$(DATA)"
+train: $(VENV)/.dev ## Train on DATA, write the bundle to BUNDLE and add it to STORE
+	@$(BIN)/python -m model train "$(BUNDLE)" "$(DATA)" --store "$(STORE)"
 
 validate: $(VENV)/.dev ## Check the names in DATA
 	@$(BIN)/python -m model validate "$(DATA)"

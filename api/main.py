@@ -11,6 +11,7 @@ from api.routes import compat, probes
 from api.settings import Settings
 from api.telemetry import RequestTelemetry
 from model.prediction import Predictor
+from model.store import resolve_bundle
 
 logger = logging.getLogger("api")
 
@@ -21,7 +22,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
     """
-    predictor = Predictor.load(settings.bundle_dir, threads=settings.threads)
+    predictor = Predictor.load(resolve_bundle(settings.bundle_dir), threads=settings.threads)
     metrics = Metrics()
     metrics.describe_model(predictor.metadata.version, predictor.metadata.architecture, predictor.labels)
     app = FastAPI(

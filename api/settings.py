@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port to listen on."""
     bundle_dir: Path = Path("artifacts")
-    """Folder of the bundle that is served."""
+    """Folder of the bundle that is served, or of a store: then its champion."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """Cores that one model call may use; keep it at or below the CPU limit."""
     log_level: LogLevel = LogLevel.INFO

@@ -32,6 +32,14 @@ MODEL = {
         *("artifacts", "calibration", "classifier", "constants", "data", "errors"),
         *("evaluation", "prediction", "report", "similarity", "splitting", "training", "utils"),
     },
+    "ledger": {"errors"},
+    "store": {"artifacts", "constants", "errors", "ledger"},
+    "comparison": {"utils"},
+    "gate": {
+        *("artifacts", "comparison", "constants", "data", "errors", "export", "prediction"),
+        *("similarity", "splitting", "utils"),
+    },
+    "tracking": {"artifacts", "errors", "store"},
 }
 API = {
     "settings": set(),
@@ -45,12 +53,12 @@ API = {
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
         *("api.problems", "api.limits", "api.metrics", "api.routes", "api.settings", "api.telemetry"),
-        "model.prediction",
+        *("model.prediction", "model.store"),
     },
     "__main__": {"api.main", "api.settings", "api.telemetry", "model.errors"},
 }
 # The command line may call any room; heavy ones inside the verbs.
-COMMANDS = {"commands.answering", "commands.terminal", "commands.training"}
+COMMANDS = {"commands.answering", "commands.promotion", "commands.terminal", "commands.training"}
 TORCH_ROOMS = {"classifier", "training", "export"}
 
 
@@ -85,6 +93,7 @@ def test_the_model_package_imports_one_way_and_knows_no_service() -> None:
             assert (not {"torch", "torch.nn"}.isdisjoint(imports)) == (room in TORCH_ROOMS), room
         draws = [name for name in imports if name.partition(".")[0] in {"matplotlib", "PIL"}]
         assert bool(draws) == (room == "plots"), room
+        assert any(name.partition(".")[0] == "mlflow" for name in imports) == (room == "tracking"), room
 
 
 def test_the_service_imports_one_way_and_only_the_prediction_side_of_the_model() -> None:

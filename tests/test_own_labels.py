@@ -17,6 +17,7 @@ def test_a_label_that_is_added_is_served(tmp_path: Path) -> None:
     (data / "Klingon.txt").write_text("\n".join(klingon) + "\n", encoding="utf-8")
 
     command = [sys.executable, "-m", "model", "training_model", bundle, data, "--epochs", "3"]
+    command += ["--store", tmp_path / "store"]
     subprocess.run(command, check=True, capture_output=True)
     server = start(bundle, tmp_path / "log")
     try:

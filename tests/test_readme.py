@@ -33,12 +33,15 @@ RUN_HERE = {
     "python -m model predict artifacts Kowalska",
     "python -m model explain artifacts Kowalska",
     "python -m model evaluate artifacts data/names",
+    "python -m model history",
+    "python -m model promote data/names",
 }
 CLUSTER_TEST = "tests/e2e/test_cluster.py"
 # What needs docker, a cluster or a registry: the file that runs it, and the words by which it does.
 ELSEWHERE = {
     "make test": (".ci/run", 'step "make test" make test'),
     "pip install -e model_package": ("Makefile", "-e model_package"),
+    "python -m model rollback": ("model_package/tests/test_promotion.py", '_run("rollback", "--store", store)'),
     "docker build -t fastapi-ml -f Dockerfile .": ("Makefile", "-t $(IMAGE) -f Dockerfile ."),
     "docker run -p 8000:8000 fastapi-ml": ("tests/e2e/test_image.py", 'run(engine, "run", "--detach"'),
     "minikube image load fastapi-ml": (CLUSTER_TEST, '"minikube", "image", "load"'),
@@ -126,7 +129,7 @@ def test_first_screen_serves_and_answers_what_it_shows() -> None:
 
 def test_own_labels_with_make(mine: str) -> None:
     assert "4 labels" in _run("make validate DATA=my/names", ("my/", f"{mine}/"))
-    _run("make train DATA=my/names BUNDLE=my/bundle", ("my/", f"{mine}/"))
+    _run("make train DATA=my/names BUNDLE=my/bundle", ("my/", f"{mine}/"), ("train ", f"train STORE={mine}/store "))
     with _serving(f"make serve BUNDLE={mine}/bundle") as address:
         body = {"name": "Berson", "n_predictions": 4}
         answer = httpx.post(f"{address}/get_prediction", json=body).json()
@@ -137,8 +140,12 @@ def test_own_labels_without_make(mine: str) -> None:
     _run(
         "python -m model training_model artifacts data/names",
         ("artifacts", f"{mine}/out"),
-        ("data/names", f"{mine}/names"),
+        ("data/names", f"{mine}/names --store {mine}/store"),
     )
+    version = json.loads(Path(mine, "out", "metadata.json").read_text(encoding="utf-8"))["version"]
+    assert version in _run("python -m model history", ("history", f"history {mine}/store"))
+    promoted = _run("python -m model promote data/names", ("data/names", f"{mine}/names --store {mine}/store"))
+    assert f"{version} is champion" in promoted
     assert _run("python -m model predict artifacts Kowalska").startswith("Kowalska: ")
     assert len(_run("python -m model explain artifacts Kowalska").splitlines()) == 1 + len("Kowalska")
     accuracy = re.search(r"│ accuracy +│ ([\d.]+)", _run("python -m model evaluate artifacts data/names"))

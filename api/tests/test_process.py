@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.tests.conftest import ROOT, start, stop
+from model.store import Store
 
 
 def _fail_to_start(**settings: str) -> str:
@@ -35,6 +36,18 @@ def test_a_bad_bundle_ends_the_start_with_one_line(bundle: Path, tmp_path: Path)
         content[len(content) // 2] ^= path.suffix == ".onnx"
         (tmp_path / path.name).write_bytes(content)
     assert "model.onnx does not match the hash" in _fail_to_start(BUNDLE_DIR=str(tmp_path))
+
+
+def test_a_store_serves_its_champion(bundle: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    version = store.add(bundle).version
+    assert "without a champion" in _fail_to_start(BUNDLE_DIR=str(store.path))
+    store.promote(version, instead_of=None)
+    server = start(store.path, tmp_path / "log")
+    try:
+        assert f'version="{version}"' in server.client.get("/metrics").text
+    finally:
+        stop(server)
 
 
 @pytest.mark.parametrize(("setting", "value"), [("PORT", "99999"), ("THREADS", "0"), ("LOG_LEVEL", "loud")])

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from model.commands import answering, training
+from model.commands import answering, promotion, training
 from model.errors import ModelError
 
 app = typer.Typer(
@@ -13,7 +13,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (training.train, training.validate, training.evaluate, answering.predict, answering.explain):
+for verb in (
+    *(training.train, training.validate, training.evaluate),
+    *(answering.predict, answering.explain, answering.similar),
+    *(promotion.history, promotion.promote, promotion.rollback),
+):
     app.command()(verb)
 app.command("training_model", help="Alias of train.", hidden=True)(training.train)
 

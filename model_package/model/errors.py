@@ -3,7 +3,10 @@
 ModelError
 ├── DataError              the folder of names cannot be used; the sentence says which file and why
 ├── BundleError            a bundle is missing, incomplete, tampered with or of an unknown schema
-│   └── ParityError        torch and ONNX Runtime disagree, so nothing was exported
+│   ├── ParityError        torch and ONNX Runtime disagree, so nothing was exported
+│   └── StoreError         a store of bundles lacks what is asked of it, is damaged, or cannot be written
+├── GateError              a version falls short of the champion, so it was not promoted
+├── TrackingError          MLflow lacks a record; bundle and store have it
 ├── ConfigError            a training or architecture setting is out of range
 └── PredictionError        one request cannot be answered
     ├── InvalidNameError   the name is empty, too long, or holds nothing that the model knows
@@ -29,6 +32,18 @@ class BundleError(ModelError):
 
 class ParityError(BundleError):
     """The exported network does not compute what the trained one does."""
+
+
+class StoreError(BundleError):
+    """A store of bundles lacks what is asked of it, is damaged, or cannot be written."""
+
+
+class GateError(ModelError):
+    """A version falls short of the champion."""
+
+
+class TrackingError(ModelError):
+    """MLflow lacks a record that the store has."""
 
 
 class ConfigError(ModelError):

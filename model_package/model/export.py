@@ -108,22 +108,29 @@ def export_onnx(classifier: nn.Module) -> bytes:
 
 
 def check_parity(result: TrainingResult, onnx: bytes, names: Sequence[str]) -> float:
-    """Return the largest difference in log-probability between torch and ONNX Runtime, relative where it is below -1.
-
-    Judged on the given folded names and on 20 names of each length that a request may have, put together from them.
-    float32 holds about seven digits of a state, so the log-probability of an absurd label may differ in the fifth.
+    """Return what `measure_parity` does.
 
     Raises:
         ParityError: it is over PARITY_TOLERANCE.
     """
-    vocabulary = build_vocabulary(result.characters)
-    sequences = [encode(name, vocabulary) for name in (*names, *_names_of_every_length(names))]
-    expected = log_softmax(compute_logits(result.classifier, sequences, result.config.n_labels))
-    actual = log_softmax(OnnxClassifier(onnx).compute_logits(sequences))
-    difference = float((np.abs(expected - actual) / np.maximum(1, np.abs(expected))).max())
+    difference = measure_parity(result.classifier, onnx, result.characters, names)
     if not difference <= PARITY_TOLERANCE:
         raise ParityError(f"torch and ONNX Runtime differ by {difference:.1e} in log-probability; nothing was written.")
     return difference
+
+
+def measure_parity(classifier: nn.Module, onnx: bytes, characters: Sequence[str], names: Sequence[str]) -> float:
+    """Return the largest difference in log-probability between torch and ONNX Runtime, relative where it is below -1.
+
+    Judged on the given folded names and on 20 names of each length that a request may have, put together from them.
+    float32 holds about seven digits of a state, so the log-probability of an absurd label may differ in the fifth.
+    """
+    vocabulary = build_vocabulary(characters)
+    sequences = [encode(name, vocabulary) for name in (*names, *_names_of_every_length(names))]
+    exported = OnnxClassifier(onnx)
+    expected = log_softmax(compute_logits(classifier, sequences, exported.n_labels))
+    actual = log_softmax(exported.compute_logits(sequences))
+    return float((np.abs(expected - actual) / np.maximum(1, np.abs(expected))).max())
 
 
 def _names_of_every_length(names: Sequence[str]) -> Iterator[str]:

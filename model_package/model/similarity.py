@@ -126,6 +126,10 @@ class SimilarNames:
         found = [Neighbour(self._name(first + row), round(float(similarities[row]), _DECIMALS)) for row in rows]
         return sorted(found, key=lambda one: (-one.similarity, one.name != folded, one.name))[:n]
 
+    def all_names(self) -> set[str]:
+        """Return every name of the index, folded."""
+        return set(self._names.tobytes().decode().split(MARK)[:-1])
+
     def _name(self, row: int) -> str:
         return self._names[self._name_starts[row] : self._name_starts[row + 1] - 1].tobytes().decode()
 

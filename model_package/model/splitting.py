@@ -1,6 +1,8 @@
 """A corpus to parts that share no string: train, validation, test. Knows no file and no network."""
 
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from typing import Self
 
 import numpy as np
@@ -27,10 +29,9 @@ def split_corpus(corpus: Corpus, seed: int) -> Split:
     part_of: dict[str, int] = {}
     names = _split(corpus.names, seed, part_of)
     given = _split(corpus.given, seed, part_of) if corpus.given else None
-    parts = np.random.default_rng(seed).choice(3, size=len(corpus.outliers), p=(0.8, 0.1, 0.1))
-    outliers = tuple(
-        tuple(text for text, part in zip(corpus.outliers, parts, strict=True) if part == i) for i in range(3)
-    )
+    dealt = sorted(corpus.outliers, key=partial(_hash, seed))
+    tenth = -(-len(dealt) // 10)
+    outliers = (tuple(dealt[2 * tenth :]), tuple(dealt[tenth : 2 * tenth]), tuple(dealt[:tenth]))
     return Split(names.train, names.validation, names.test, given, outliers)
 
 
@@ -44,19 +45,27 @@ def split_dataset(dataset: Dataset, seed: int) -> Split:
 
 
 def _split(dataset: Dataset, seed: int, part_of: dict[str, int]) -> Split:
-    """Split; names that stand in `part_of` are dealt already, and the others are added to it."""
-    rng = np.random.default_rng(seed)
+    """Split; names that stand in `part_of` are dealt already, and the others are added to it.
+
+    A label's names are dealt in the order of their hashes: when names are added later, nearly all of those that are
+    held out stay so, and versions of the data can be compared on them.
+    """
     head = dataset.head()
     for name in head:
         part_of.setdefault(name, 0)
     # Small labels first: what they share with larger ones is then dealt by their own proportions.
     for label_id in np.argsort(np.bincount(dataset.label_ids, minlength=len(dataset.labels)), kind="stable"):
-        own = [dataset.names[i] for i in np.flatnonzero(dataset.label_ids == label_id)]
-        rng.shuffle(own)
+        own = sorted(
+            (dataset.names[i] for i in np.flatnonzero(dataset.label_ids == label_id)), key=partial(_hash, seed)
+        )
         undealt = [name for name in own if name not in part_of]
         free = sum(name not in head for name in own)
         held_out = max(1, len(undealt) * len(own) // (10 * max(1, free)))
         for position, name in enumerate(undealt):
             part_of[name] = 2 if position < held_out else 1 if position < 2 * held_out else 0
     parts = np.array([part_of[name] for name in dataset.names])
-    return Split(*(dataset.take(parts == part) for part in range(3)))
+    return Split(dataset.take(parts == 0), dataset.take(parts == 1), dataset.take(parts == 2))
+
+
+def _hash(seed: int, text: str) -> bytes:
+    return sha256(f"{seed}\t{text}".encode()).digest()

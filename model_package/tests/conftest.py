@@ -58,3 +58,9 @@ def exported(
 def bundle(tmp_path: Path, exported: Path) -> Path:
     """A copy of the exported bundle, to be spoilt at will."""
     return shutil.copytree(exported, tmp_path / "bundle")
+
+
+@pytest.fixture(scope="session")
+def many_names_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough names that the test part can tell two models apart."""
+    return write_names(tmp_path_factory.mktemp("data") / "many_names", names_per_label=450)

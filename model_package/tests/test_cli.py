@@ -20,7 +20,7 @@ def _snapshot(folder: Path) -> dict[str, bytes]:
 
 
 def test_training_model_trains_and_the_other_verbs_use_its_bundle(names_folder: Path, tmp_path: Path) -> None:
-    trained = _run("training_model", tmp_path / "out", names_folder, "--epochs", "2")
+    trained = _run("training_model", tmp_path / "out", names_folder, "--epochs", "2", "--store", tmp_path / "store")
     assert trained.returncode == 0, trained.stderr
     assert "macro f1" in trained.stdout
     predicted = _run("predict", tmp_path / "out", "Rossini", "Kovalski", "--top-k", "2")
@@ -62,11 +62,12 @@ def test_unusable_data_is_one_sentence_and_writes_nothing(tmp_path: Path, files:
     data.mkdir()
     for label, content in files.items():
         (data / f"{label}.txt").write_bytes(content)
-    run = _run(verb, *([tmp_path / "out"] if verb == "train" else []), data)
+    store = ["--store", tmp_path / "store"]
+    run = _run(verb, *([tmp_path / "out", data, *store] if verb == "train" else [data]))
     assert run.returncode == 1
     assert run.stderr.startswith("error: ")
     assert run.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out").exists() and not (tmp_path / "store").exists()
 
 
 def test_evaluate_refuses_other_data(bundle: Path, names_folder: Path, tmp_path: Path) -> None:
@@ -77,11 +78,11 @@ def test_evaluate_refuses_other_data(bundle: Path, names_folder: Path, tmp_path:
     assert "not the data that this bundle was trained on" in run.stderr
 
 
-def test_interrupted_training_leaves_the_old_bundle(bundle: Path, names_folder: Path) -> None:
+def test_interrupted_training_leaves_the_old_bundle(bundle: Path, names_folder: Path, tmp_path: Path) -> None:
     before = _snapshot(bundle)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's & it would be ignored there too
     with subprocess.Popen(
-        [*CLI, "train", str(bundle), str(names_folder), "--epochs", "100000"],
+        [*CLI, "train", str(bundle), str(names_folder), "--epochs", "100000", "--store", str(tmp_path / "store")],
         stdout=subprocess.PIPE,
         text=True,
     ) as training:

@@ -110,6 +110,12 @@ def test_the_most_common_names_always_train(dataset: Dataset) -> None:
             assert commonest <= set(split.train.names)
 
 
+def test_nearly_all_held_out_names_stay_so_when_names_are_added(dataset: Dataset) -> None:
+    keep = np.arange(len(dataset)) % 5 > 0
+    before, after = split_dataset(dataset.take(keep), seed=1), split_dataset(dataset, seed=1)
+    assert len(set(before.test.names) - set(after.train.names)) > 0.6 * len(before.test)  # dealt anew, a fifth would
+
+
 def test_split_depends_on_the_seed_only(dataset: Dataset) -> None:
     first, same, other = (split_dataset(dataset, seed).test.names for seed in (1, 1, 2))
     assert first == same != other

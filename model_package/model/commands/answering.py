@@ -1,11 +1,11 @@
-"""Verbs that ask a bundle about names: predict, explain."""
+"""Verbs that ask a bundle about names: predict, explain, similar."""
 
 from typing import Annotated, Literal
 
 import typer
 
 from model.commands.terminal import BundleFolder, console
-from model.constants import DEFAULT_TOP_K
+from model.constants import DEFAULT_NEIGHBOURS, DEFAULT_TOP_K, MAX_NEIGHBOURS
 
 _LONGEST_BAR = 30
 
@@ -22,8 +22,11 @@ def predict(
     from math import exp
 
     from model.prediction import Predictor
+    from model.store import resolve_bundle
 
-    for name, prediction in zip(names, Predictor.load(bundle).predict(names, top_k, prior), strict=True):
+    for name, prediction in zip(
+        names, Predictor.load(resolve_bundle(bundle)).predict(names, top_k, prior), strict=True
+    ):
         answers = zip(prediction.labels, prediction.log_probs, strict=True)
         console.print(f"{name}: " + ", ".join(f"{label} {exp(p):.1%}" for label, p in answers))
 
@@ -38,10 +41,30 @@ def explain(
 
     from model.explanation import explain as explain_label
     from model.prediction import Predictor
+    from model.store import resolve_bundle
 
-    explanation = explain_label(Predictor.load(bundle), name, label)
+    explanation = explain_label(Predictor.load(resolve_bundle(bundle)), name, label)
     console.print(f"{explanation.label} {exp(explanation.log_prob):.1%}")
     largest = max(map(abs, explanation.contributions))
     for character, contribution in zip(explanation.characters, explanation.contributions, strict=True):
         bar = ("+" if contribution > 0 else "-") * round(_LONGEST_BAR * abs(contribution) / max(largest, 1e-9))
         console.print(f"{character}  {contribution:+6.2f}  {bar}")
+
+
+def similar(
+    bundle: BundleFolder,
+    name: Annotated[str, typer.Argument(help="The name.")],
+    label: Annotated[str | None, typer.Option(help="The label to search; the most probable one if left out.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, max=MAX_NEIGHBOURS, help="How many names.")] = DEFAULT_NEIGHBOURS,
+) -> None:
+    """Print the training names of a label that are most like a name, without case and diacritics, and how like."""
+    from model.prediction import Predictor
+    from model.similarity import SimilarNames
+    from model.similarity import similar as find_similar
+    from model.store import resolve_bundle
+
+    folder = resolve_bundle(bundle)
+    found = find_similar(Predictor.load(folder), SimilarNames.load(folder), name, label, n)
+    console.print(found.label if found.neighbours else f"No training name of {found.label} is like it.")
+    for neighbour in found.neighbours:
+        console.print(f"{neighbour.similarity:.2f}  {neighbour.name}")

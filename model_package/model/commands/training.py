@@ -1,37 +1,44 @@
 """Verbs that make and judge bundles: train, validate, evaluate."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from model.commands.terminal import BundleFolder, DataFolder, console
+from model.commands.terminal import DEFAULT_STORE, BundleFolder, DataFolder, NewBundleFolder, StoreOption, console
 
 _MOST_OVERLAPS = 10
 
 
 def train(
-    bundle: BundleFolder,
+    bundle: NewBundleFolder,
     data: DataFolder,
+    *,
     architecture: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "gru",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 12,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Fixes the split, the initial weights and the order.")
     ] = 0,
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Train on a folder of names and write a verified bundle."""
+    """Train on a folder of names, write a verified bundle and add it to the store."""
+    from model import tracking
     from model.artifacts import DataIdentity, check_writable
-    from model.data import load_dataset, split_dataset
+    from model.data import load_corpus
     from model.export import save_bundle
+    from model.splitting import split_corpus
+    from model.store import Store
     from model.training import TrainingConfig
     from model.training import train as fit
 
-    dataset = load_dataset(data)
+    corpus = load_corpus(data)
     check_writable(bundle)
-    identity = DataIdentity(fingerprint=dataset.fingerprint(), names=len(dataset), split_seed=seed)
-    split = split_dataset(dataset, seed)
-    console.print(f"{len(dataset)} names of {len(dataset.labels)} labels; training a {architecture}.")
+    check_writable(store)
+    identity = DataIdentity(fingerprint=corpus.fingerprint(), names=len(corpus.names), split_seed=seed)
+    split = split_corpus(corpus, seed)
+    console.print(f"{len(corpus.names)} names of {len(corpus.names.labels)} labels; training a {architecture}.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("training", total=None)
@@ -49,6 +56,9 @@ def train(
     metadata = save_bundle(bundle, result, split, identity)
     console.print(_metrics_table(metadata.metrics))
     console.print(f"Epoch {result.best_epoch} of {epochs} kept. Bundle {metadata.version} written to {bundle}.")
+    Store(store).add(bundle)
+    console.print(f"Added to {store}.")
+    tracking.record(Store(store))
 
 
 def validate(data: DataFolder) -> None:
@@ -68,26 +78,41 @@ def validate(data: DataFolder) -> None:
     )
 
 
-def evaluate(bundle: BundleFolder, data: DataFolder) -> None:
+def evaluate(
+    bundle: BundleFolder,
+    data: DataFolder,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder to write figures, plots and a model card to, as the bundle holds them.")
+    ] = None,
+) -> None:
     """Judge a bundle on the test names of the folder that it was trained on, over all and per label."""
     from dataclasses import asdict
 
     from model import evaluation
-    from model.data import load_dataset, split_dataset
+    from model.data import load_corpus
     from model.errors import DataError
     from model.prediction import Predictor
+    from model.splitting import split_corpus
+    from model.store import resolve_bundle
 
-    predictor = Predictor.load(bundle)
-    dataset = load_dataset(data)
-    if dataset.fingerprint() != predictor.metadata.data.fingerprint:
+    predictor = Predictor.load(resolve_bundle(bundle))
+    corpus = load_corpus(data)
+    if corpus.fingerprint() != predictor.metadata.data.fingerprint:
         raise DataError(f"{data} is not the data that this bundle was trained on: its test names may have been seen.")
-    test = split_dataset(dataset, predictor.metadata.data.split_seed).test
+    test = split_corpus(corpus, predictor.metadata.data.split_seed).test
     log_probs = predictor.log_probs(test.names)
     table = Table("label", "names", "precision", "recall", "F1")
     for row in evaluation.label_metrics(log_probs, test.label_ids, test.labels):
         table.add_row(row.label, str(row.n), *(f"{x:.3f}" for x in (row.precision, row.recall, row.f1)))
     console.print(table)
     console.print(_metrics_table({"test": asdict(evaluation.evaluate(log_probs, test.label_ids, test.labels))}))
+    if report:
+        from model.artifacts import write_files
+        from model.report import build_report
+
+        files = build_report(predictor, {"test": test})
+        write_files(report, {Path(name).name: content for name, content in files.items()})
+        console.print(f"Report written to {report}.")
 
 
 def _metrics_table(metrics: dict[str, dict[str, float]]) -> Table:

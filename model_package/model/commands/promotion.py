@@ -1,0 +1,111 @@
+"""Verbs of a store: history, promote, rollback."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from model.commands.terminal import DEFAULT_STORE, DataFolder, StoreArgument, StoreOption, console
+
+if TYPE_CHECKING:
+    from model.comparison import Line
+    from model.store import Store
+
+_TEST_METRICS = ("accuracy", "macro_f1", "expected_calibration_error")
+
+
+def history(
+    store: StoreArgument = DEFAULT_STORE,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Print every version in a store: when, of which data, how good, and which is champion or challenger."""
+    from model.errors import StoreError
+    from model.store import Store
+
+    kept = Store(store)
+    rows, damaged = _history_rows(kept), kept.damaged()
+    if not rows and not damaged:
+        raise StoreError(f"{store} holds no versions; train adds them.")
+    if as_json:
+        typer.echo(json.dumps({"versions": rows, "damaged": damaged}, indent=1, ensure_ascii=False))
+        return
+    table = Table("version", "created", "data", "names", "net", "top-1", "macro F1", "ECE", box=None)
+    for row in rows:
+        metrics = (f"{row[key]:.3f}" if key in row else "" for key in _TEST_METRICS)
+        version, created = f"{row['version']}\n{row['role']}", row["created_at"][:16].replace("T", "\n")
+        table.add_row(version, created, row["data"][:8], str(row["names"]), row["architecture"], *metrics)
+    console.print(table)
+    for sentence in damaged.values():
+        console.print(f"damaged: {sentence}")
+
+
+def promote(
+    data: DataFolder,
+    version: Annotated[str | None, typer.Argument(help="Which version; the challenger if left out.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Compare a version with the champion on held-out names of its data; make it champion if it is no worse."""
+    from dataclasses import asdict
+
+    from model import tracking
+    from model.comparison import describe_failure
+    from model.data import load_corpus
+    from model.errors import GateError, StoreError
+    from model.gate import judge
+    from model.store import Store
+
+    kept = Store(store)
+    champion, version = kept.champion(), version or kept.challenger()
+    if version is None:
+        raise StoreError(f"{store} has no challenger: nothing was added since the last promotion; name a version.")
+    if version == champion:
+        raise StoreError(f"{version} is the champion already.")
+    lines = judge(kept.folder(version), kept.folder(champion) if champion else None, load_corpus(data))
+    console.print(_lines_table(lines))
+    gate = [asdict(line) | {"passed": line.passed} for line in lines]
+    if failure := describe_failure(lines):
+        kept.refuse(version, failure, gate=gate)
+        raise GateError(f"{version} is not promoted: {failure}.")
+    kept.promote(version, instead_of=champion, gate=gate)
+    console.print(f"{version} is champion" + (f" instead of {champion}." if champion else "."))
+    tracking.record(kept)
+
+
+def rollback(store: StoreOption = DEFAULT_STORE) -> None:
+    """Make the champion before this one champion again."""
+    from model import tracking
+    from model.store import Store
+
+    kept = Store(store)
+    console.print(f"{kept.rollback()} is champion again.")
+    tracking.record(kept)
+
+
+def _history_rows(store: "Store") -> list[dict[str, Any]]:
+    roles = {store.challenger(): "challenger", store.champion(): "champion"}
+    return [
+        {
+            "version": metadata.version,
+            "created_at": metadata.created_at.isoformat(),
+            "data": metadata.data.fingerprint,
+            "names": metadata.data.names,
+            "architecture": metadata.architecture,
+            **{key: value for key, value in metadata.metrics.get("test", {}).items() if key in _TEST_METRICS},
+            "role": roles.get(metadata.version, ""),
+        }
+        for metadata in store.versions()
+    ]
+
+
+def _lines_table(lines: Sequence["Line"]) -> Table:
+    from model.comparison import format_value
+
+    table = Table("line", "champion", "challenger", "limit", "passed")
+    for line in lines:
+        champion = "" if line.champion is None else format_value(line.champion)
+        bound = ("≥ " if line.at_least else "≤ ") + format_value(line.limit)
+        table.add_row(line.name, champion, format_value(line.challenger), bound, "yes" if line.passed else "NO")
+    return table

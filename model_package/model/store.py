@@ -1,0 +1,237 @@
+"""A folder of bundles with a history: versions, a pointer to the champion, a ledger. Knows no data and no network.
+
+`<store>/<version>/` are bundles, `<store>/current` holds the champion's version, `<store>/ledger.jsonl` what happened.
+Every change is one rename or one line, so readers need no lock; writers take turns at `<store>/.lock`. What a kill left
+unfinished, the next writer clears away or records.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from model.artifacts import Bundle, BundleMetadata, read_bundle, read_metadata, write_bundle
+from model.constants import METADATA_FILE
+from model.errors import BundleError, StoreError
+from model.ledger import Entry, added_since_promotion, append_entry, champions, read_ledger
+
+_POINTER = "current"
+_LEDGER = "ledger.jsonl"
+_LOCK = ".lock"
+_STAGING = ".adding-"
+_VERSION = re.compile(r"[0-9a-f]{12}")
+
+
+class Store:
+    """The versions in a folder and which of them is the champion; safe to share between processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._ledger = path / _LEDGER
+
+    def versions(self) -> list[BundleMetadata]:
+        """Return what every version says of itself, by creation; `damaged` tells of those that cannot be read."""
+        found = (said for said in self._scan().values() if isinstance(said, BundleMetadata))
+        return sorted(found, key=lambda metadata: (metadata.created_at, metadata.version))
+
+    def damaged(self) -> dict[str, str]:
+        """Return, by version, why its metadata cannot be read; the other files are verified when they are used."""
+        return {version: said for version, said in self._scan().items() if isinstance(said, str)}
+
+    def champion(self) -> str | None:
+        """Return the version in use; None before the first promotion. Raises StoreError if the pointer is damaged."""
+        path = self.path / _POINTER
+        try:
+            version = path.read_text(encoding="utf-8", errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror}.") from None
+        if not _VERSION.fullmatch(version):
+            raise StoreError(f"{path} does not name a version; write the champion's there, or remove it.")
+        return version
+
+    def challenger(self) -> str | None:
+        """Return the newest version added since the last promotion that is readable and not champion, or None.
+
+        So neither a version that was passed over nor one that was rolled back comes up again by itself.
+        """
+        candidates = {metadata.version for metadata in self.versions()} - {self.champion()}
+        return next((v for v in reversed(added_since_promotion(self.history())) if v in candidates), None)
+
+    def history(self) -> list[Entry]:
+        """Return what happened, oldest first. Raises StoreError if the ledger is damaged."""
+        return read_ledger(self._ledger)
+
+    def folder(self, version: str) -> Path:
+        """Return the folder of a version. Raises StoreError if the store has none such."""
+        if not _VERSION.fullmatch(version) or not (self.path / version).is_dir():
+            raise StoreError(f"{self.path} holds no version {version!r:.20}.")
+        return self.path / version
+
+    def add(self, directory: Path) -> BundleMetadata:
+        """Copy a bundle into the store and return its metadata; a version that stands there whole stays as it is.
+
+        Raises:
+            BundleError: the bundle is missing, incomplete or tampered with, or the store cannot be written.
+        """
+        bundle = read_bundle(directory)
+        version = bundle.metadata.version
+        if not _VERSION.fullmatch(version):
+            raise StoreError(f"{directory} calls itself version {version!r:.20}, not 12 hexadecimal digits.")
+        with self._writing(create=True):
+            if not self._holds(version):
+                self._place(bundle)
+            if not any(entry.event == "added" and entry.version == version for entry in self.history()):
+                append_entry(self._ledger, "added", version, self.champion())
+            return read_metadata(self.path / version)
+
+    def promote(self, version: str, *, instead_of: str | None, gate: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Make a version the champion, in the place of the one that it was compared with.
+
+        Raises:
+            BundleError: the version is missing or damaged, is the champion, or another became champion meanwhile.
+        """
+        with self._writing():
+            champion = self.champion()
+            if champion == version:
+                raise StoreError(f"{version} is the champion already.")
+            if champion != instead_of:
+                raise StoreError(f"The champion changed in the meantime; compare {version} with {champion}.")
+            self._point_at(version)
+            append_entry(self._ledger, "promoted", version, champion, gate=gate)
+
+    def refuse(self, version: str, reason: str, *, gate: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Record that a version fell short of the champion. Raises StoreError if the store cannot be written."""
+        with self._writing():
+            append_entry(self._ledger, "refused", version, self.champion(), reason=reason, gate=gate)
+
+    def rollback(self) -> str:
+        """Make the champion before this one champion again and return its version.
+
+        Raises:
+            BundleError: there was none before, it is damaged, or the store cannot be written.
+        """
+        with self._writing():
+            past = champions(self.history())
+            if len(past) < 2:
+                raise StoreError(f"{self.path} has no champion before the present one to go back to.")
+            before, champion = past[-2:]
+            self._point_at(before)
+            append_entry(self._ledger, "rolled_back", before, champion)
+            return before
+
+    def _scan(self) -> dict[str, BundleMetadata | str]:
+        """Return, by version, its metadata or why it cannot be read."""
+        found: dict[str, BundleMetadata | str] = {}
+        for path in sorted(self.path.glob("*")):
+            if _VERSION.fullmatch(path.name):
+                try:
+                    found[path.name] = _verify_name(path, read_metadata(path))
+                except BundleError as error:
+                    found[path.name] = str(error)
+        return found
+
+    @contextmanager
+    def _writing(self, *, create: bool = False) -> Iterator[None]:
+        """Take the writers' turn, and first finish what a killed writer began."""
+        try:
+            if create:
+                self.path.mkdir(parents=True, exist_ok=True)
+            with locked(self.path / _LOCK):
+                for leftover in self.path.glob(f"{_STAGING}*"):
+                    shutil.rmtree(leftover)
+                self._record_interrupted()
+                yield
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be written: {error.strerror}.") from None
+
+    def _record_interrupted(self) -> None:
+        """Add the entry of a writer that was killed after it moved the pointer."""
+        champion, past = self.champion(), champions(self.history())
+        if champion and past[-1:] != [champion]:
+            previous = past[-1] if past else None
+            event: Literal["rolled_back", "promoted"] = "rolled_back" if champion in past else "promoted"
+            append_entry(self._ledger, event, champion, previous, reason="found after an interruption")
+
+    def _holds(self, version: str) -> bool:
+        try:
+            return read_bundle(self.path / version).metadata.version == version
+        except BundleError:
+            return False
+
+    def _place(self, bundle: Bundle) -> None:
+        """Write a version in a staging folder and rename it into place; a damaged one goes."""
+        target = self.path / bundle.metadata.version
+        with self._staging() as staging:
+            whole = staging / "whole"
+            write_bundle(whole, bundle.metadata, bundle.files)
+            for folder in (*(path for path in whole.iterdir() if path.is_dir()), whole):
+                _sync(folder)
+            if target.exists():
+                target.rename(staging / "damaged")
+            whole.rename(target)
+            _sync(self.path)
+
+    def _point_at(self, version: str) -> None:
+        """Verify a version and make it the champion."""
+        folder = self.folder(version)
+        _verify_name(folder, read_bundle(folder).metadata)
+        with self._staging() as staging:
+            pointer = staging / _POINTER
+            with pointer.open("w", encoding="utf-8") as file:
+                file.write(f"{version}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            pointer.replace(self.path / _POINTER)
+            _sync(self.path)
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.path) as staging:
+            yield Path(staging)
+
+
+def resolve_bundle(path: Path) -> Path:
+    """Return the folder of the bundle that a path means: itself, or the champion's if it is a store.
+
+    Raises:
+        StoreError: it is a store without a champion, or its pointer is damaged.
+    """
+    if (path / METADATA_FILE).exists():
+        return path
+    store = Store(path)
+    if champion := store.champion():
+        return store.folder(champion)
+    if (path / _LEDGER).exists():
+        raise StoreError(f"{path} is a store without a champion; promote a version first.")
+    return path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, made if need be, until the end; others wait for their turn, and a kill gives it back."""
+    import fcntl  # not on Windows, where a store can still be read
+
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _verify_name(folder: Path, metadata: BundleMetadata) -> BundleMetadata:
+    if metadata.version != folder.name:
+        raise StoreError(f"{folder} holds version {metadata.version!r:.20}; remove it and add the right one again.")
+    return metadata
+
+
+def _sync(folder: Path) -> None:
+    """Have the disk remember the names in a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

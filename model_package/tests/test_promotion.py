@@ -1,0 +1,87 @@
+"""Train, look back, promote, roll back, as a person does it; the store is the only thing that they share."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.__main__ import app
+from model.artifacts import read_bundle
+from model.errors import StoreError
+from model.store import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's dependencies tell of each other's deprecations
+
+
+def _run(*arguments: str | Path) -> None:
+    app([str(argument) for argument in arguments], standalone_mode=False)
+
+
+def _pointer_and_versions(store: Path) -> dict[str, bytes]:
+    files = (path for path in store.rglob("*") if path.is_file() and path.parent != store)
+    return {str(path): path.read_bytes() for path in (*files, store / "current")}
+
+
+def test_from_training_to_promotion_and_back(
+    many_names_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    store, bundle, more = tmp_path / "store", tmp_path / "bundle", tmp_path / "more"
+    more.mkdir()
+    for path in many_names_folder.iterdir():
+        (more / path.name).write_text(path.read_text() + "Kokovarini\nBabasovski\n")
+    kept = Store(store)
+
+    def train(data: Path, *options: str) -> str:
+        _run("train", bundle, data, "--store", store, *options)
+        return read_bundle(bundle).metadata.version
+
+    first = train(many_names_folder, "--epochs", "1")
+    assert (kept.champion(), kept.challenger()) == (None, first)
+    _run("promote", many_names_folder, "--store", store)
+    assert kept.champion() == first
+
+    second = train(more, "--epochs", "3")
+    capsys.readouterr()
+    _run("history", store, "--json")
+    rows = json.loads(capsys.readouterr().out)["versions"]
+    assert [(row["version"], row["role"]) for row in rows] == [(first, "champion"), (second, "challenger")]
+    assert rows[0]["data"] != rows[1]["data"]
+    kept.promote(second, instead_of=first)
+    with pytest.raises(StoreError, match="no challenger"):
+        _run("promote", more, "--store", store)
+    _run("rollback", "--store", store)
+    assert kept.champion() == first
+    capsys.readouterr()
+    _run("predict", store, "Kowalski")
+    from_store = capsys.readouterr().out
+    _run("predict", store / first, "Kowalski")
+    assert capsys.readouterr().out == from_store
+    _run("history", store)
+    assert f"{first}" in capsys.readouterr().out
+
+
+def test_a_training_is_not_lost_when_the_tracker_does_not_answer(names_folder: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    command = [sys.executable, "-m", "model", "train", tmp_path / "bundle", names_folder, "--epochs", "1"]
+    done = subprocess.run(
+        [*command, "--store", tmp_path / "store"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "lacks its latest changes" in done.stderr
+    version = read_bundle(tmp_path / "bundle").metadata.version
+    assert Store(tmp_path / "store").challenger() == version
+
+
+def test_an_empty_store_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no versions"):
+        _run("history", tmp_path / "store")
+    with pytest.raises(StoreError, match="no challenger"):
+        _run("promote", tmp_path, "--store", tmp_path / "store")
+    with pytest.raises(StoreError, match="cannot be written"):
+        _run("rollback", "--store", tmp_path / "store")
+    assert list(tmp_path.iterdir()) == []
