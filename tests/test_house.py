@@ -15,22 +15,31 @@ MODEL = {
     "intervals": set(),
     "evaluation": {"intervals", "utils"},
     "confusion": {"utils"},
-    "plots": {"confusion", "evaluation"},
+    "abstention": {"data", "prediction"},
+    "plots": {"abstention", "confusion", "evaluation"},
     "judgement": {"confusion", "data", "errors", "evaluation", "intervals", "prediction"},
-    "model_card": {"artifacts", "constants", "evaluation", "intervals", "judgement", "prediction"},
-    "report": {"artifacts", "data", "intervals", "judgement", "model_card", "plots", "prediction"},
+    "model_card": {"abstention", "artifacts", "constants", "evaluation", "intervals", "judgement", "prediction"},
+    "report": {"abstention", "artifacts", "data", "intervals", "judgement", "model_card", "plots", "prediction"},
     "artifacts": {"constants", "errors"},
     "prediction": {"artifacts", "calibration", "constants", "errors", "utils"},
     "explanation": {"constants", "errors", "prediction", "utils"},
     "postings": set(),
     "similarity": {"artifacts", "constants", "errors", "postings", "prediction", "utils"},
-    "classifier": {"constants", "errors", "utils"},
+    "networks": {"constants"},
+    "classifier": {"constants", "errors", "networks", "utils"},
     "language_model": {"constants", "utils"},
     "teacher": {"data", "language_model", "utils"},
-    "training": {"classifier", "constants", "data", "errors", "splitting", "teacher", "utils"},
+    "composition": {"constants", "data", "splitting"},
+    "outliers": {"constants", "splitting"},
+    "examples": {
+        *("composition", "constants", "data", "errors"),
+        *("outliers", "splitting", "teacher", "utils"),
+    },
+    "training": {"classifier", "data", "errors", "examples", "splitting", "utils"},
+    "config": {"classifier", "errors", "training"},
     "export": {
-        *("artifacts", "calibration", "classifier", "constants", "data", "errors"),
-        *("evaluation", "prediction", "report", "similarity", "splitting", "training", "utils"),
+        *("artifacts", "calibration", "classifier", "composition", "constants", "data", "errors"),
+        *("evaluation", "outliers", "prediction", "report", "similarity", "splitting", "training", "utils"),
     },
     "ledger": {"errors"},
     "store": {"artifacts", "constants", "errors", "ledger"},
@@ -49,7 +58,7 @@ API = {
     "limits": {"api.problems"},
     "telemetry": {"api.metrics", "api.problems"},
     "dependencies": {"api.metrics", "model.prediction"},
-    "routes.compat": {"api.dependencies", "api.schemas"},
+    "routes.compat": {"api.dependencies", "api.schemas", "model.errors"},
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
         *("api.problems", "api.limits", "api.metrics", "api.routes", "api.settings", "api.telemetry"),
@@ -59,7 +68,7 @@ API = {
 }
 # The command line may call any room; heavy ones inside the verbs.
 COMMANDS = {"commands.answering", "commands.promotion", "commands.terminal", "commands.training"}
-TORCH_ROOMS = {"classifier", "training", "export"}
+TORCH_ROOMS = {"networks", "classifier", "training", "export"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -17,6 +17,9 @@ import pytest
 
 from api.settings import PREFIX, Settings
 from api.tests.conftest import ENDINGS, free_port
+from model.classifier import ARCHITECTURES, Shape
+from model.config import read_config
+from model.training import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,6 +35,7 @@ RUN_HERE = {
     "python -m model training_model artifacts data/names",
     "python -m model predict artifacts Kowalska",
     "python -m model explain artifacts Kowalska",
+    "python -m model similar artifacts Kowalska",
     "python -m model evaluate artifacts data/names",
     "python -m model history",
     "python -m model promote data/names",
@@ -148,10 +152,19 @@ def test_own_labels_without_make(mine: str) -> None:
     assert f"{version} is champion" in promoted
     assert _run("python -m model predict artifacts Kowalska").startswith("Kowalska: ")
     assert len(_run("python -m model explain artifacts Kowalska").splitlines()) == 1 + len("Kowalska")
+    assert _run("python -m model similar artifacts Kowalska").startswith("Polish\n")
     accuracy = re.search(r"│ accuracy +│ ([\d.]+)", _run("python -m model evaluate artifacts data/names"))
     assert accuracy
     stated = json.loads((ROOT / "artifacts" / "metadata.json").read_text(encoding="utf-8"))["metrics"]["test"]
     assert float(accuracy[1]) == pytest.approx(stated["accuracy"], abs=1e-3)
+
+
+def test_the_configuration_shown_is_the_default(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "config.toml").write_text(shown, encoding="utf-8")
+    assert read_config(tmp_path / "config.toml") == (Shape(), TrainingConfig())
+    for architecture in ARCHITECTURES:
+        assert architecture in shown
 
 
 def test_every_setting_route_and_verb_is_in_the_readme() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.classifier import compute_logits
+from model.classifier import compute_outputs
 from model.constants import ONNX_FILE, PARITY_TOLERANCE
-from model.data import load_dataset
+from model.data import Corpus, load_corpus
 from model.evaluation import evaluate
 from model.export import load_classifier
 from model.prediction import OnnxClassifier, Predictor
-from model.splitting import Split, split_dataset
+from model.splitting import Split, split_corpus
 from model.utils import build_vocabulary, encode, log_softmax
 
 ROOT = Path(__file__).parents[1]
@@ -25,13 +25,18 @@ def predictor() -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def split(predictor: Predictor) -> Split:
-    return split_dataset(load_dataset(DATA), predictor.metadata.data.split_seed)
+def corpus() -> Corpus:
+    return load_corpus(DATA)
 
 
-def test_it_was_trained_on_these_names(predictor: Predictor) -> None:
+@pytest.fixture(scope="module")
+def split(predictor: Predictor, corpus: Corpus) -> Split:
+    return split_corpus(corpus, predictor.metadata.data.split_seed)
+
+
+def test_it_was_trained_on_these_names(predictor: Predictor, corpus: Corpus) -> None:
     assert predictor.labels == tuple(sorted(path.stem for path in DATA.glob("*.txt")))
-    assert predictor.metadata.data.fingerprint == load_dataset(DATA).fingerprint()
+    assert predictor.metadata.data.fingerprint == corpus.fingerprint()
 
 
 def test_its_metrics_are_what_it_does(predictor: Predictor, split: Split) -> None:
@@ -45,9 +50,13 @@ def test_torch_and_onnx_agree_on_every_test_name(predictor: Predictor, split: Sp
     vocabulary = build_vocabulary(predictor.metadata.characters)
     sequences = [encode(name, vocabulary) for name in (*split.test.names, *("a" * n for n in range(1, 101)))]
     assert len(sequences) >= 2000
-    expected = log_softmax(compute_logits(load_classifier(BUNDLE), sequences, len(predictor.labels)))
-    actual = log_softmax(OnnxClassifier((BUNDLE / ONNX_FILE).read_bytes()).compute_logits(sequences))
-    assert np.abs(expected - actual).max() <= PARITY_TOLERANCE
+    expected = compute_outputs(load_classifier(BUNDLE), sequences, len(predictor.labels) + 1)
+    actual = OnnxClassifier((BUNDLE / ONNX_FILE).read_bytes()).compute_outputs(sequences)
+    for part in (slice(0, -1), slice(-1, None)):
+        difference = (
+            log_softmax(expected[:, :-1]) - log_softmax(actual[:, :-1]) if part.stop else (expected - actual)[:, part]
+        )
+        assert np.abs(difference).max() <= PARITY_TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -58,3 +67,26 @@ def test_it_knows_names_that_nobody_doubts(predictor: Predictor, name: str, labe
     (prediction,) = predictor.predict([name], top_k=1)
     assert prediction.labels == (label,)
     assert math.exp(prediction.log_probs[0]) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("anna kowalska", "Polish"),
+        ("KOWALSKA ANNA", "Polish"),
+        ("Nguyễn Văn An", "Vietnamese"),
+        ("O'Brien", "Irish"),
+        ("Кузнецов", "Russian"),
+        ("Παπαδόπουλος", "Greek"),
+        ("たなか", "Japanese"),
+    ],
+)
+def test_it_reads_names_as_people_type_them(predictor: Predictor, name: str, label: str) -> None:
+    (prediction,) = predictor.predict([name], top_k=1)
+    assert prediction.labels == (label,)
+    assert prediction.abstained is None
+
+
+@pytest.mark.parametrize("text", ["asdfghjk", "qwertzuiop", "xkcdqpzv", "refrigerator", "customer service"])
+def test_it_does_not_take_everything_for_a_name(predictor: Predictor, text: str) -> None:
+    assert predictor.predict([text])[0].abstained == "unfamiliar"

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from api.dependencies import MetricsDep, PredictorDep, RequireJson
 from api.schemas import PROBLEM_RESPONSES, PredictionRequest, PredictionResponse, ServiceMessage
+from model.errors import InvalidNameError
 
 router = APIRouter(tags=["classifier"])
 
@@ -22,5 +23,7 @@ async def get_prediction(
     """Answer with the labels that a name looks like, best first."""
     # On the event loop on purpose: the model call is shorter than a hop to a worker thread.
     (prediction,) = predictor.predict([request.name], request.n_predictions)
+    if not prediction.labels:
+        raise InvalidNameError("Most letters of the name do not occur in the names the model was trained on.")
     metrics.predictions.labels(prediction.labels[0]).inc()
     return PredictionResponse(predictions=list(prediction.labels), probabilities=list(prediction.log_probs))

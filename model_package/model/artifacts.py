@@ -53,6 +53,7 @@ class BundleMetadata(_Record):
     characters: tuple[str, ...] = Field(min_length=1)
     prior: tuple[Probability, ...]
     temperature: float = Field(gt=0)
+    abstention_threshold: float
     metrics: dict[str, dict[str, float]]
     data: DataIdentity
     libraries: dict[str, str]

@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from model.utils import Ids, log_softmax
 
+KEPT_NAMES = 0.95
+"""Share of the validation names that abstention is to leave alone."""
+
 _TEMPERATURES = np.geomspace(0.25, 4.0, 401)
 
 
@@ -17,6 +20,11 @@ def fit_temperature(logits: NDArray[np.floating], label_ids: Ids) -> float:
     rows = np.arange(len(label_ids))
     losses = [-log_softmax(logits / temperature)[rows, label_ids].mean() for temperature in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
+
+
+def fit_abstention_threshold(familiarity: NDArray[np.float64]) -> float:
+    """Return the familiarity that 95% of real names (N,) reach."""
+    return float(np.quantile(familiarity, 1 - KEPT_NAMES))
 
 
 def change_prior(

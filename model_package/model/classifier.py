@@ -1,6 +1,7 @@
-"""The networks: one config, one forward, a table of builders. Knows no file, no training and no export.
+"""The architectures behind one forward: a config, a table of builders. Knows no training, no export and no file.
 
-Every architecture maps token ids (B, T) of names of one length T to logits (B, L).
+Every architecture maps token ids (B, T) of names of one length T to outputs (B, L + 1): a logit per label, and one that
+the name is of any label at all. To add one, write a function of ClassifierConfig and give it a name in ARCHITECTURES.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,63 +10,107 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from model.constants import FIRST_CHARACTER_ID
 from model.errors import ConfigError
+from model.networks import ConvolutionalNetwork, LinearNetwork, NgramEmbedding, RecurrentNetwork
 from model.utils import group_by_length
+
+_LINEAR_BITS = 17
+_LARGEST_SIZE = 4096
 
 
 @dataclass(frozen=True)
-class ClassifierConfig:
-    """Everything that fixes the shape of a network; stored in the bundle, enough to build it again."""
+class Shape:
+    """What a user may choose of a network."""
 
-    n_characters: int
-    n_labels: int
-    architecture: str = "gru"
+    architecture: str = "ngram_gru"
     embedding_size: int = 64
-    hidden_size: int = 160
-    bidirectional: bool = True
+    hidden_size: int = 112  # of each direction; of a CNN, the filters of each width; a linear one has none
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise ConfigError(f"Unknown architecture; choose one of: {', '.join(sorted(ARCHITECTURES))}.")
-        if min(self.n_characters, self.embedding_size, self.hidden_size) < 1 or self.n_labels < 2:
-            raise ConfigError("Sizes must be positive, and there must be two labels or more.")
+        if not (1 <= self.hidden_size <= _LARGEST_SIZE and 4 <= self.embedding_size <= _LARGEST_SIZE):
+            raise ConfigError(f"hidden_size must be 1 to {_LARGEST_SIZE}, embedding_size 4 to {_LARGEST_SIZE}.")
         if not 0 <= self.dropout < 1:
             raise ConfigError("dropout must be at least 0 and below 1.")
 
 
-class RecurrentClassifier(nn.Module):
-    """Embedding, one recurrent layer, a linear readout of its final states and of its maximum over time."""
+@dataclass(frozen=True, kw_only=True)
+class ClassifierConfig(Shape):
+    """Everything that fixes a network but its weights; stored in the bundle, enough to build it again."""
 
-    def __init__(self, config: ClassifierConfig, cell: type[nn.RNN | nn.GRU | nn.LSTM]) -> None:
-        super().__init__()
-        directions = 2 if config.bidirectional else 1
-        self.embedding = nn.Embedding(FIRST_CHARACTER_ID + config.n_characters, config.embedding_size)
-        self.recurrent = cell(
-            config.embedding_size, config.hidden_size, batch_first=True, bidirectional=config.bidirectional
-        )
-        self.dropout = nn.Dropout(config.dropout)
-        # In double: a sum of this many float32 terms differs by 1e-5 from one runtime to another.
-        self.readout = nn.Linear(2 * directions * config.hidden_size, config.n_labels, dtype=torch.float64)
+    n_characters: int
+    n_labels: int
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Map token ids (B, T) to logits (B, L)."""
-        states, last = self.recurrent(self.dropout(self.embedding(ids)))  # (B, T, D*H), (D, B, H)
-        if isinstance(last, tuple):  # an LSTM returns its hidden and its cell state
-            last = last[0]
-        final = last.transpose(0, 1).flatten(1)  # (B, D*H)
-        summary = torch.cat([final, states.amax(dim=1)], dim=1)  # (B, 2*D*H)
-        logits: Tensor = self.readout(self.dropout(summary).double())
-        return logits
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_characters < 1 or self.n_labels < 2:
+            raise ConfigError("There must be a character or more, and two labels or more.")
+
+    @property
+    def n_tokens(self) -> int:
+        """How many token ids there are."""
+        return FIRST_CHARACTER_ID + self.n_characters
+
+    @property
+    def n_outputs(self) -> int:
+        """A logit per label, and the one of being a name."""
+        return self.n_labels + 1
+
+
+def _recurrent(
+    cell: type[nn.RNN | nn.GRU | nn.LSTM], *, bidirectional: bool = False
+) -> Callable[[ClassifierConfig], nn.Module]:
+    return lambda config: RecurrentNetwork(
+        cell,
+        nn.Embedding(config.n_tokens, config.embedding_size),
+        config.n_outputs,
+        embedding_size=config.embedding_size,
+        hidden_size=config.hidden_size,
+        dropout=config.dropout,
+        bidirectional=bidirectional,
+    )
+
+
+def _ngram_gru(config: ClassifierConfig) -> nn.Module:
+    embedding = NgramEmbedding(config.n_tokens, config.embedding_size)
+    return RecurrentNetwork(
+        nn.GRU,
+        embedding,
+        config.n_outputs,
+        embedding_size=embedding.size,
+        hidden_size=config.hidden_size,
+        dropout=config.dropout,
+        bidirectional=True,
+    )
+
+
+def _cnn(config: ClassifierConfig) -> nn.Module:
+    return ConvolutionalNetwork(
+        config.n_tokens,
+        config.n_outputs,
+        embedding_size=config.embedding_size,
+        filters=config.hidden_size,
+        dropout=config.dropout,
+    )
+
+
+def _linear(config: ClassifierConfig) -> nn.Module:
+    return LinearNetwork(config.n_outputs, bits=_LINEAR_BITS, dropout=config.dropout)
 
 
 ARCHITECTURES: dict[str, Callable[[ClassifierConfig], nn.Module]] = {
-    "rnn": lambda config: RecurrentClassifier(config, nn.RNN),
-    "gru": lambda config: RecurrentClassifier(config, nn.GRU),
-    "lstm": lambda config: RecurrentClassifier(config, nn.LSTM),
+    "ngram_gru": _ngram_gru,
+    "bigru": _recurrent(nn.GRU, bidirectional=True),
+    "gru": _recurrent(nn.GRU),
+    "lstm": _recurrent(nn.LSTM),
+    "rnn": _recurrent(nn.RNN),
+    "cnn": _cnn,
+    "linear": _linear,
 }
 
 
@@ -74,13 +119,13 @@ def build_classifier(config: ClassifierConfig) -> nn.Module:
     return ARCHITECTURES[config.architecture](config)
 
 
-def compute_logits(classifier: nn.Module, sequences: Sequence[Sequence[int]], n_labels: int) -> NDArray[np.float64]:
-    """Return logits (N, L) of N token sequences of any lengths, without dropout, and leave the mode as it was."""
+def compute_outputs(classifier: nn.Module, sequences: Sequence[Sequence[int]], n_outputs: int) -> NDArray[np.float64]:
+    """Return outputs (N, O) of N token sequences of any lengths, without dropout; the mode is left as it was."""
     was_training = classifier.training
     classifier.eval()
-    logits = np.empty((len(sequences), n_labels), dtype=np.float64)
+    outputs = np.empty((len(sequences), n_outputs), dtype=np.float64)
     with torch.inference_mode():
         for positions, ids in group_by_length(sequences):
-            logits[positions] = classifier(torch.from_numpy(ids)).numpy()
+            outputs[positions] = classifier(torch.from_numpy(ids)).numpy()
     classifier.train(was_training)
-    return logits
+    return outputs

@@ -10,6 +10,8 @@ MAX_LABEL_LENGTH: Final = 100
 MIN_NAMES_PER_LABEL: Final = 10
 """Distinct folded names a label needs, so that each of the three parts of a split gets at least one."""
 
+MAX_SEED: Final = 2**32 - 1
+
 DEFAULT_TOP_K: Final = 3
 
 DEFAULT_NEIGHBOURS: Final = 5
@@ -30,11 +32,11 @@ GIVEN_FOLDER: Final = "given_names"
 OUTLIER_FOLDER: Final = "outliers"
 """Beside the folder of names: strings that are of no label."""
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 METADATA_FILE: Final = "metadata.json"
 WEIGHTS_FILE: Final = "weights.safetensors"
 ONNX_FILE: Final = "model.onnx"
 SIMILAR_FILE: Final = "similar.safetensors"
 
 PARITY_TOLERANCE: Final = 1e-5
-"""Largest difference in log-probability between torch and ONNX Runtime that an export may show."""
+"""Largest difference between the outputs of torch and ONNX Runtime that an export may show."""

@@ -194,9 +194,12 @@ def load_corpus(folder: Path) -> Corpus:
         DataError: as `load_dataset` does, of any file; a file of given names is of a label without names.
     """
     names = load_dataset(folder)
-    beside = folder.absolute().parent
+    if folder.resolve().name in {GIVEN_FOLDER, OUTLIER_FOLDER}:  # they do not stand beside themselves
+        return Corpus(names)
+    beside = folder.resolve().parent
     given = _load_given(beside / GIVEN_FOLDER, names.labels)
-    return Corpus(names, given, _load_outliers(beside / OUTLIER_FOLDER, names))
+    known = {*names.names, *(given.names if given else ())}
+    return Corpus(names, given, _load_outliers(beside / OUTLIER_FOLDER, known))
 
 
 def _load_given(folder: Path, labels: tuple[str, ...]) -> Dataset | None:
@@ -207,9 +210,9 @@ def _load_given(folder: Path, labels: tuple[str, ...]) -> Dataset | None:
     return _dedupe(labels, names_by_label) if names_by_label else None
 
 
-def _load_outliers(folder: Path, names: Dataset) -> tuple[str, ...]:
+def _load_outliers(folder: Path, names: set[str]) -> tuple[str, ...]:
     found = {text for texts in _read_files(folder).values() for text in texts}
-    return tuple(sorted(found - set(names.names)))
+    return tuple(sorted(found - names))
 
 
 def describe_data(folder: Path) -> DataReport:

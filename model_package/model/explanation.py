@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from model.constants import UNKNOWN_ID
 from model.errors import UnknownLabelError
 from model.prediction import Predictor
-from model.utils import fold
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What each character of the folded name adds to the natural-log probability of the label.
+    """What each character of the name, as the network reads it, adds to the natural-log probability of the label.
 
     Negative: without the character, the label would be more probable.
     """
@@ -31,14 +30,14 @@ def explain(predictor: Predictor, name: str, label: str | None = None) -> Explan
         InvalidNameError: the name is empty, too long, or holds no character that the model knows.
         UnknownLabelError: the model has no such label.
     """
-    best = predictor.predict([name], top_k=1)[0].labels[0]
+    best = predictor.predict_label(name)
     if label is not None and label not in predictor.labels:
         raise UnknownLabelError(f"The model has no such label; it has: {', '.join(predictor.labels)}.")
     label_id = predictor.labels.index(label or best)
     ids = predictor.encode(name)
     log_prob = float(predictor.log_probs_of_ids([ids])[0, label_id])
     contributions = occlude(predictor, ids, label_id)
-    return Explanation(predictor.labels[label_id], log_prob, tuple(fold(name)), tuple(contributions.tolist()))
+    return Explanation(predictor.labels[label_id], log_prob, tuple(predictor.read(name)), tuple(contributions.tolist()))
 
 
 def occlude(predictor: Predictor, ids: list[int], label_id: int) -> NDArray[np.float64]:

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from model import __version__
 from model.artifacts import Bundle, BundleMetadata, DataIdentity, read_bundle, write_bundle
-from model.calibration import fit_temperature
-from model.classifier import ClassifierConfig, build_classifier, compute_logits
+from model.calibration import fit_abstention_threshold, fit_temperature
+from model.classifier import ClassifierConfig, build_classifier, compute_outputs
+from model.composition import slices
 from model.constants import (
     MAX_NAME_LENGTH,
     ONNX_FILE,
@@ -31,6 +33,7 @@ from model.constants import (
 )
 from model.errors import ParityError
 from model.evaluation import evaluate
+from model.outliers import held_out_outliers
 from model.prediction import OnnxClassifier, Predictor
 from model.report import build_report
 from model.similarity import build_index
@@ -55,7 +58,7 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         ONNX_FILE: onnx,
         SIMILAR_FILE: build_index(split.train.labels, split.train.names, split.train.label_ids),
     }
-    temperature = fit_temperature(result.validation_logits, split.validation.label_ids)
+    logits, familiarity = result.validation_outputs[:, :-1], result.validation_outputs[:, -1]
     weights = split.train.weights(result.training_config.emphasis)
     label_weights = np.bincount(split.train.label_ids, weights, minlength=len(split.train.labels))
     metadata = BundleMetadata(
@@ -70,14 +73,17 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         labels=split.train.labels,
         characters=result.characters,
         prior=tuple((label_weights / label_weights.sum()).tolist()),
-        temperature=temperature,
+        temperature=fit_temperature(logits, split.validation.label_ids),
+        abstention_threshold=fit_abstention_threshold(familiarity),
         metrics={},
         data=data,
         libraries=_library_versions(),
     )
     predictor = Predictor(Bundle(metadata, files))
     metadata = metadata.model_copy(update={"metrics": _judge(predictor, split)})
-    write_bundle(directory, metadata, files | build_report(predictor, {"test": split.test}))
+    write_bundle(
+        directory, metadata, files | build_report(predictor, slices(split), held_out_outliers(split, result.characters))
+    )
     return metadata
 
 
@@ -90,7 +96,7 @@ def load_classifier(directory: Path) -> nn.Module:
 
 
 def export_onnx(classifier: nn.Module) -> bytes:
-    """Return the network as ONNX: int64 ids (batch, length) to float64 logits (batch, labels)."""
+    """Return the network as ONNX: int64 ids (batch, length) to float64 outputs (batch, labels + 1)."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # torch calls this exporter the older one; its newer one fixes a recurrent layer's length to the example's.
         warnings.simplefilter("ignore")
@@ -101,8 +107,8 @@ def export_onnx(classifier: nn.Module) -> bytes:
             path,
             dynamo=False,
             input_names=["ids"],
-            output_names=["logits"],
-            dynamic_axes={"ids": {0: "batch", 1: "length"}, "logits": {0: "batch"}},
+            output_names=["outputs"],
+            dynamic_axes={"ids": {0: "batch", 1: "length"}, "outputs": {0: "batch"}},
         )
         return path.read_bytes()
 
@@ -120,7 +126,7 @@ def check_parity(result: TrainingResult, onnx: bytes, names: Sequence[str]) -> f
 
 
 def measure_parity(classifier: nn.Module, onnx: bytes, characters: Sequence[str], names: Sequence[str]) -> float:
-    """Return the largest difference in log-probability between torch and ONNX Runtime, relative where it is below -1.
+    """Return the largest difference between torch and ONNX Runtime, relative where a figure is over 1 in size.
 
     Judged on the given folded names and on 20 names of each length that a request may have, put together from them.
     float32 holds about seven digits of a state, so the log-probability of an absurd label may differ in the fifth.
@@ -128,9 +134,14 @@ def measure_parity(classifier: nn.Module, onnx: bytes, characters: Sequence[str]
     vocabulary = build_vocabulary(characters)
     sequences = [encode(name, vocabulary) for name in (*names, *_names_of_every_length(names))]
     exported = OnnxClassifier(onnx)
-    expected = log_softmax(compute_logits(classifier, sequences, exported.n_labels))
-    actual = log_softmax(exported.compute_logits(sequences))
+    expected = _to_comparable(compute_outputs(classifier, sequences, exported.n_outputs))
+    actual = _to_comparable(exported.compute_outputs(sequences))
     return float((np.abs(expected - actual) / np.maximum(1, np.abs(expected))).max())
+
+
+def _to_comparable(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log-probabilities of labels and the logit of being a name (N, L + 1)."""
+    return np.column_stack([log_softmax(outputs[:, :-1]), outputs[:, -1]])
 
 
 def _names_of_every_length(names: Sequence[str]) -> Iterator[str]:

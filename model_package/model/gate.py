@@ -39,7 +39,7 @@ def judge(challenger: Path, champion: Path | None, corpus: Corpus) -> list[Line]
     """
     new = Predictor.load(challenger)
     if corpus.fingerprint() != new.metadata.data.fingerprint:
-        raise DataError("This is not the data that the challenger was trained on: its test names may have been seen.")
+        raise DataError("This is not the data that the challenger was trained on, the folders beside it included.")
     test = split_corpus(corpus, new.metadata.data.split_seed).test
     parity = _parity(challenger, new.metadata.characters, test.names)
     if champion is None:

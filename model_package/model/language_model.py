@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.constants import START_ID
+from model.constants import END_ID, START_ID
 from model.utils import Ids
 
 _CHUNK = 4096  # windows scored at a time: memory stays flat however many names come
@@ -49,6 +49,38 @@ class LanguageModel:
             chunk = slice(start, start + _CHUNK)
             np.add.at(scores, owners[chunk], np.log(self._probabilities(windows[chunk])))
         return scores
+
+    def sample(self, label_ids: Ids, rng: np.random.Generator, longest: int) -> list[list[int]]:
+        """Return a token sequence (start, tokens, end) drawn for each label (N,), cut off after `longest` tokens."""
+        sequences: list[list[int]] = [[] for _ in label_ids]
+        for label_id in np.unique(label_ids):
+            positions = np.flatnonzero(label_ids == label_id)
+            tokens = self._sample_label(int(label_id), len(positions), rng, longest)
+            for position, row in zip(positions, tokens.tolist(), strict=True):
+                length = row.index(END_ID) if END_ID in row else longest
+                sequences[position] = [START_ID, *row[:length], END_ID]
+        return sequences
+
+    def _sample_label(self, label_id: int, n: int, rng: np.random.Generator, longest: int) -> NDArray[np.int64]:
+        """Return tokens (n, longest); what follows an end means nothing."""
+        n_orders = len(self._orders)
+        sums = [np.concatenate([[0], np.cumsum(order.counts[:, label_id])]) for order in self._orders]
+        tokens = np.full((n, n_orders - 1 + longest), START_ID, dtype=np.int64)
+        for end in range(n_orders - 1, tokens.shape[1]):
+            undrawn = np.ones(n, dtype=bool)
+            for length in range(n_orders, 0, -1):
+                order = self._orders[length - 1]
+                context = self._encode(tokens[:, :end], length - 1) if length > 1 else np.zeros(n, dtype=np.int64)
+                row = np.minimum(np.searchsorted(order.contexts, context), len(order.contexts) - 1)
+                known = order.contexts[row] == context
+                total, kinds = order.totals[row, label_id] * known, order.kinds[row, label_id]
+                # Witten-Bell's own weights say how far to trust this order
+                drawn = undrawn & (total > 0) & (rng.random(n) * (total + kinds * (length > 1)) < total)
+                first = sums[length - 1][np.searchsorted(order.grams, context * (self.n_tokens + 1))]
+                gram = np.searchsorted(sums[length - 1], first + rng.random(n) * total, side="right") - 1
+                tokens[drawn, end] = order.grams[gram[drawn]] % (self.n_tokens + 1)
+                undrawn &= ~drawn
+        return tokens[:, n_orders - 1 :]
 
     def _probabilities(self, windows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the probability (P, L) of each window's last token after the ones before it."""

@@ -6,6 +6,7 @@ It holds for any labels: what they mean is the business of whoever made the list
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from model.abstention import AbstentionReport
 from model.artifacts import BundleMetadata
 from model.constants import MAX_NAME_LENGTH
 from model.evaluation import LabelMetrics
@@ -26,7 +27,7 @@ _MOST_ROWS = 10
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
-def write_card(predictor: Predictor, judgements: Mapping[str, Judgement]) -> str:
+def write_card(predictor: Predictor, judgements: Mapping[str, Judgement], abstention: AbstentionReport) -> str:
     """Return the card of a bundle from its judgement on each slice, of which the first is told in detail."""
     metadata = predictor.metadata
     main = next(iter(judgements.values()))
@@ -36,6 +37,7 @@ def write_card(predictor: Predictor, judgements: Mapping[str, Judgement]) -> str
         _training(metadata, predictor.n_parameters),
         _figures(judgements),
         _calibration(main),
+        _abstention(abstention),
         _labels(main),
         _confusions(main),
         _limits(metadata, main),
@@ -58,13 +60,14 @@ and as a first guess that somebody checks.
 ## What it is not for
 
 - Deciding anything about a person: who they are, where they belong, what they may have.
-- Telling names from other words: it answers to any string with a letter that it knows."""
+- Deciding whether somebody's name is one: what it calls unfamiliar may still be a name."""
 
 
 def _data(metadata: BundleMetadata, n_test: int) -> str:
     return f"""## Data
 
-{metadata.data.names:,} names under {len(metadata.labels)} labels, fingerprint `{metadata.data.fingerprint}`. They \
+{metadata.data.names:,} names (given names and outliers beside them not counted) \
+under {len(metadata.labels)} labels, fingerprint `{metadata.data.fingerprint}`. They \
 were split 80/10/10 with seed {metadata.data.split_seed}; a spelling is in one part only, and the most common names of \
 a list in order of frequency always train. The figures below come from {n_test:,} names that had no say in training.
 
@@ -123,6 +126,29 @@ Probabilities and the share of right answers lie {value} ({interval}) apart, on 
 ![Share of right answers by probability](reliability.png)"""
 
 
+def _abstention(abstention: AbstentionReport) -> str:
+    rows = (
+        (_escape(kind), f"{len(found.familiarity):,}", f"{found.auroc:.3f}", f"{found.refused:.1%}")
+        for kind, found in abstention.outliers.items()
+    )
+    names = ((_escape(name), f"{share:.1%}") for name, share in abstention.refused.items())
+    labels = ", ".join(
+        f"{_escape(label)} {share:.0%}" for label, share in list(abstention.refused_by_label.items())[:5]
+    )
+    return f"""### What it calls unfamiliar
+
+An answer below a familiarity of {abstention.threshold:.2f} comes with the remark that the string is unfamiliar. The \
+threshold was fitted to keep 95% of the validation names. AUROC: how often an outlier is less familiar than a test name.
+
+{_table(("strings that are no names", "strings", "AUROC", "called unfamiliar"), rows)}
+
+{_table(("slice of names", "called unfamiliar"), names)}
+
+It is uneven: the labels whose test names are called unfamiliar most often are {labels}.
+
+![Familiarity of names and of other strings](abstention.png)"""
+
+
 def _labels(main: Judgement) -> str:
     weakest = sorted((row for row in main.labels if row.n), key=lambda row: row.f1)[:_MOST_ROWS]
     rows = ((_escape(row.label), str(row.n), f"{row.f1:.3f}", *_label_figures(row)) for row in weakest)
@@ -165,7 +191,8 @@ def _limits(metadata: BundleMetadata, main: Judgement) -> str:
         "Test names come from the same lists as training names: on names from elsewhere, expect less.",
         "A name that stands in several lists has one best answer, which is wrong for the others.",
         "Probabilities take labels to be as frequent as in training; where they are not, give a prior.",
-        f"It knows {len(metadata.characters)} characters; any other is a gap to it, and a name of gaps is refused.",
+        f"It knows {len(metadata.characters)} characters; any other letter is transliterated where that can be done \
+without knowing the language, and is a gap to it otherwise.",
         "Intervals do not cover what another seed, or other lists, would change.",
     ]
     if untested := [_escape(row.label) for row in main.labels if not row.n]:

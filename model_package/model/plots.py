@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.abstention import AbstentionReport
 from model.confusion import ConfusedPair, order_by_confusion
 from model.evaluation import CalibrationBin, LabelMetrics
 
@@ -175,6 +176,29 @@ def confused_pairs(pairs: Sequence[ConfusedPair]) -> bytes:
         if shown:
             figure.legend(loc="outside lower center", ncols=2)
     return png.getvalue()
+
+
+def abstention(report: AbstentionReport) -> bytes:
+    """Draw how familiar test names and each kind of outliers are, and the threshold between them."""
+    everything = np.concatenate([report.familiarity, *(found.familiarity for found in report.outliers.values())])
+    first, last = np.quantile(everything, (0.005, 0.995)).tolist()
+    edges = np.linspace(first, last, 61)
+    with _figure(7, 3.8) as (figure, png):
+        axes = figure.subplots()
+        axes.stairs(_shares(report.familiarity, edges), edges, label="test names", fill=True, color=_FAINT)
+        for (kind, found), colour in zip(report.outliers.items(), (_WRONG, _RIGHT, _INK, _PALE_INK), strict=False):
+            label = f"{kind}, AUROC {found.auroc:.3f}"
+            axes.stairs(_shares(found.familiarity, edges), edges, label=label, color=colour, linewidth=1.2)
+        axes.axvline(report.threshold, color=_INK, linewidth=0.8, linestyle=(0, (4, 4)))
+        axes.set(xlabel="familiarity", ylabel="share", title="Is a string a name at all?")
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        figure.legend(loc="outside lower center", ncols=2)
+    return png.getvalue()
+
+
+def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of values in each bin; what lies outside counts in the outermost."""
+    return np.asarray(np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values))
 
 
 def _short(label: str) -> str:

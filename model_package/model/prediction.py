@@ -12,24 +12,32 @@ from numpy.typing import NDArray
 
 from model.artifacts import Bundle, BundleMetadata, read_bundle
 from model.calibration import change_prior
-from model.constants import DEFAULT_TOP_K, ONNX_FILE, UNKNOWN_ID
+from model.constants import DEFAULT_TOP_K, ONNX_FILE
 from model.errors import BundleError, InvalidNameError, InvalidPriorError, InvalidTopKError
-from model.utils import build_vocabulary, encode, fold, group_by_length, log_softmax
+from model.utils import build_vocabulary, encode, fold, group_by_length, is_readable, log_softmax, transliterate
 
 Prior = Literal["natural", "uniform"] | Mapping[str, float]
 """How frequent labels are taken to be: as in the training names, alike, or weights by label; others are ruled out."""
 
 
+Abstention = Literal["unfamiliar", "unknown characters"]
+"""Why no label should be believed: it does not look like a name, or most of its letters cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The most probable labels of one name with their natural-log probabilities, best first."""
+    """The most probable labels of one name with their natural-log probabilities, best first.
+
+    Of an unfamiliar name they say what it would be if it were one; of unknown characters there are none.
+    """
 
     labels: tuple[str, ...]
     log_probs: tuple[float, ...]
+    abstained: Abstention | None = None
 
 
 class OnnxClassifier:
-    """An ONNX network that maps token sequences to logits; grouped by length, so a batch equals its singles."""
+    """An ONNX network of token sequences; grouped by length, so a batch equals its singles."""
 
     def __init__(self, onnx: bytes, *, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
@@ -39,14 +47,14 @@ class OnnxClassifier:
             self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own
             raise BundleError(f"{ONNX_FILE} cannot be loaded by ONNX Runtime ({type(error).__name__}).") from None
-        self.n_labels: int = self._session.get_outputs()[0].shape[1]
+        self.n_outputs: int = self._session.get_outputs()[0].shape[1]
 
-    def compute_logits(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """Return logits (N, L) of N token sequences of any lengths."""
-        logits = np.empty((len(sequences), self.n_labels), dtype=np.float64)
+    def compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Return outputs (N, L + 1) of N token sequences of any lengths: logits of the labels, and of being a name."""
+        outputs = np.empty((len(sequences), self.n_outputs), dtype=np.float64)
         for positions, ids in group_by_length(sequences):
-            logits[positions] = self._session.run(None, {"ids": ids})[0]
-        return logits
+            outputs[positions] = self._session.run(None, {"ids": ids})[0]
+        return outputs
 
 
 class Predictor:
@@ -58,9 +66,9 @@ class Predictor:
         self.n_parameters = bundle.n_parameters
         self._vocabulary = build_vocabulary(bundle.metadata.characters)
         self._classifier = OnnxClassifier(bundle.files[ONNX_FILE], threads=threads)
-        if self._classifier.n_labels != len(self.labels):
+        if self._classifier.n_outputs != len(self.labels) + 1:
             raise BundleError(
-                f"{ONNX_FILE} answers {self._classifier.n_labels} labels, the metadata {len(self.labels)}."
+                f"{ONNX_FILE} answers {self._classifier.n_outputs - 1} labels, the metadata {len(self.labels)}."
             )
 
     @classmethod
@@ -81,13 +89,21 @@ class Predictor:
         """
         return self.log_probs_of_ids([self.encode(name) for name in names], prior)
 
+    def familiarity(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return the logit (N,) of being a name at all; `metadata.abstention_threshold` parts names from others.
+
+        Raises:
+            InvalidNameError: a name is empty or too long.
+        """
+        return self._classifier.compute_outputs([self.encode(name) for name in names])[:, -1]
+
     def predict(self, names: Sequence[str], top_k: int | None = None, prior: Prior = "natural") -> list[Prediction]:
         """Return the top_k labels of each name, in the order of the names; by default three, or all if there are fewer.
 
         Labels that the prior rules out are not among them.
 
         Raises:
-            InvalidNameError: a name is empty, too long, or holds no character that the model knows.
+            InvalidNameError: a name is empty or too long.
             InvalidTopKError: top_k is not between 1 and the number of labels.
             InvalidPriorError: a weight is negative or not finite, none is positive, or the model lacks a label.
         """
@@ -95,25 +111,44 @@ class Predictor:
             top_k = min(DEFAULT_TOP_K, len(self.labels))
         if not 1 <= top_k <= len(self.labels):
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
-        sequences = [self.encode(name) for name in names]
-        if any(all(i == UNKNOWN_ID for i in ids[1:-1]) for ids in sequences):
-            raise InvalidNameError("The name holds no character that occurs in the names the model was trained on.")
-        log_probs = self.log_probs_of_ids(sequences, prior)
+        texts = [self.read(name) for name in names]
+        outputs = self._classifier.compute_outputs([encode(text, self._vocabulary) for text in texts])
+        log_probs = self._apply_prior(self._calibrate(outputs), prior)
         if prior != "natural":
             top_k = min(top_k, int(np.count_nonzero(self._weights(prior))))
         best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
+        familiar = (outputs[:, -1] >= self.metadata.abstention_threshold).tolist()
         return [
-            Prediction(tuple(self.labels[i] for i in ids), tuple(row[ids].tolist()))
-            for ids, row in zip(best, log_probs, strict=True)
+            Prediction(tuple(self.labels[i] for i in ids), tuple(row[ids].tolist()), None if known else "unfamiliar")
+            if is_readable(text, self._vocabulary)
+            else Prediction((), (), "unknown characters")
+            for text, ids, row, known in zip(texts, best, log_probs, familiar, strict=True)
         ]
 
+    def predict_label(self, name: str) -> str:
+        """Return the most probable label. Raises InvalidNameError if most letters of the name are unknown."""
+        labels = self.predict([name], top_k=1)[0].labels
+        if not labels:
+            raise InvalidNameError("Most letters of the name do not occur in the names the model was trained on.")
+        return labels[0]
+
+    def read(self, name: str) -> str:
+        """Return a name as the network reads it: folded, unknown letters in Latin ones. Raises as `fold` does."""
+        folded = fold(name)
+        return folded if self._vocabulary.keys() >= set(folded) else transliterate(folded, self._vocabulary)
+
     def encode(self, name: str) -> list[int]:
-        """Return a name's token ids: start, one per folded character, end. Raises InvalidNameError as `fold` does."""
-        return encode(fold(name), self._vocabulary)
+        """Return a name's token ids: start, one per character that `read` gives, end. Raises as `fold` does."""
+        return encode(self.read(name), self._vocabulary)
 
     def log_probs_of_ids(self, sequences: Sequence[Sequence[int]], prior: Prior = "natural") -> NDArray[np.float64]:
         """Return what `log_probs` does, of token ids."""
-        log_probs = log_softmax(self._classifier.compute_logits(sequences) / self.metadata.temperature)
+        return self._apply_prior(self._calibrate(self._classifier.compute_outputs(sequences)), prior)
+
+    def _calibrate(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return log_softmax(outputs[:, :-1] / self.metadata.temperature)
+
+    def _apply_prior(self, log_probs: NDArray[np.float64], prior: Prior) -> NDArray[np.float64]:
         if prior == "natural":
             return log_probs
         natural = np.maximum(self.metadata.prior, np.finfo(np.float64).tiny)  # a label may have had no name to train on

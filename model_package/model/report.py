@@ -4,10 +4,11 @@ All of it follows from a Predictor and labelled names, so `evaluate` makes the s
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from model.abstention import AbstentionReport, judge_abstention
 from model.artifacts import BundleMetadata
 from model.data import Dataset
 from model.intervals import Interval
@@ -18,23 +19,25 @@ from model.prediction import Predictor
 _DIGITS = 6
 
 
-def build_report(predictor: Predictor, slices: Mapping[str, Dataset]) -> dict[str, bytes]:
+def build_report(
+    predictor: Predictor, slices: Mapping[str, Dataset], outliers: Mapping[str, Sequence[str]]
+) -> dict[str, bytes]:
     """Return the report's files by their names in the bundle; the first slice, the test names, is judged in detail.
 
     Raises:
         DataError: a slice is empty, or its labels are not those of the bundle.
     """
     judgements = {name: judge(predictor, name, dataset) for name, dataset in slices.items()}
-    main = next(iter(judgements.values()))
+    abstention = judge_abstention(predictor, slices, outliers)
     files = {
-        "metrics.json": _to_json(_document(predictor.metadata, judgements)),
-        "MODEL_CARD.md": write_card(predictor, judgements).encode(),
-        **_draw(predictor.metadata, main),
+        "metrics.json": _to_json(_document(predictor.metadata, judgements, abstention)),
+        "MODEL_CARD.md": write_card(predictor, judgements, abstention).encode(),
+        **_draw(predictor.metadata, next(iter(judgements.values())), abstention),
     }
     return {f"report/{name}": content for name, content in files.items()}
 
 
-def _draw(metadata: BundleMetadata, main: Judgement) -> dict[str, bytes]:
+def _draw(metadata: BundleMetadata, main: Judgement, abstention: AbstentionReport) -> dict[str, bytes]:
     from model import plots  # matplotlib takes half a second
 
     return {
@@ -42,11 +45,14 @@ def _draw(metadata: BundleMetadata, main: Judgement) -> dict[str, bytes]:
         "pairs.png": plots.confused_pairs(main.pairs),
         "confusion.png": plots.confusion_matrix(main.confusions, metadata.labels),
         "reliability.png": plots.reliability(main.calibration),
+        "abstention.png": plots.abstention(abstention),
         "learning_curve.png": plots.learning_curve(metadata.training["epochs"], metadata.training["best_epoch"]),
     }
 
 
-def _document(metadata: BundleMetadata, judgements: Mapping[str, Judgement]) -> dict[str, Any]:
+def _document(
+    metadata: BundleMetadata, judgements: Mapping[str, Judgement], abstention: AbstentionReport
+) -> dict[str, Any]:
     main = next(iter(judgements.values()))
     return {
         "model": {"version": metadata.version, "data_fingerprint": metadata.data.fingerprint},
@@ -77,6 +83,15 @@ def _document(metadata: BundleMetadata, judgements: Mapping[str, Judgement]) -> 
             }
             for row in main.calibration
         ],
+        "abstention": {
+            "threshold": abstention.threshold,
+            "refused_names": abstention.refused,
+            "refused_names_by_label": abstention.refused_by_label,
+            "outliers": {
+                kind: {"n": len(found.familiarity), "auroc": found.auroc, "refused": found.refused}
+                for kind, found in abstention.outliers.items()
+            },
+        },
         "confused_pairs": [asdict(pair) | {"n": pair.n} for pair in main.pairs],
         "surest_mistakes": [asdict(mistake) for mistake in main.mistakes],
     }

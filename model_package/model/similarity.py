@@ -52,7 +52,7 @@ def similar(
         InvalidTopKError: n is not between 1 and MAX_NEIGHBOURS.
     """
     if label is None:
-        label = predictor.predict([name], top_k=1)[0].labels[0]
+        label = predictor.predict_label(name)
     return Neighbourhood(label, tuple(index.nearest(name, label, n)))
 
 

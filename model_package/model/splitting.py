@@ -29,6 +29,8 @@ def split_corpus(corpus: Corpus, seed: int) -> Split:
     part_of: dict[str, int] = {}
     names = _split(corpus.names, seed, part_of)
     given = _split(corpus.given, seed, part_of) if corpus.given else None
+    if given and not len(given.train):  # a handful of given names is nothing to learn from
+        given = None
     dealt = sorted(corpus.outliers, key=partial(_hash, seed))
     tenth = -(-len(dealt) // 10)
     outliers = (tuple(dealt[2 * tenth :]), tuple(dealt[tenth : 2 * tenth]), tuple(dealt[:tenth]))

@@ -3,45 +3,40 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.classifier import ClassifierConfig, build_classifier, compute_logits
-from model.constants import END_ID, START_ID, UNKNOWN_ID
+from model.classifier import ClassifierConfig, Shape, build_classifier, compute_outputs
 from model.data import Dataset
 from model.errors import ConfigError
+from model.examples import Batch, Examples, ExamplesConfig
 from model.splitting import Split
-from model.teacher import soft_targets
-from model.utils import Ids, build_vocabulary, encode, group_by_length, log_softmax
+from model.utils import build_vocabulary, encode, log_softmax
+
+_SCHEDULE_STEPS = 10_000
+_LARGEST = 1e6  # of a setting; nan and infinity are none
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How to fit; `ClassifierConfig` says what."""
+class TrainingConfig(ExamplesConfig):
+    """How to fit, and on what; `Shape` says what to fit."""
 
-    epochs: int = 12
-    batch_size: int = 128
+    epochs: int = 17
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
-    character_dropout: float = 0.02
     gradient_clip: float = 1.0
-    emphasis: float = 4.0  # how much more the most common name of a label counts than a rare one
-    teacher_share: float = 0.4  # of what a rare name aims at: a language model's opinion; the rest is its label
-    seed: int = 0
+    outlier_loss: float = 0.7  # what telling names from outliers counts beside telling labels apart
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0:
-            raise ConfigError("epochs, batch_size and learning_rate must be positive.")
-        if not 0 <= self.character_dropout < 1:
-            raise ConfigError("character_dropout must be at least 0 and below 1.")
-        if not 0 <= self.teacher_share < 1:
-            raise ConfigError("teacher_share must be at least 0 and below 1.")
-        if self.emphasis < 0:
-            raise ConfigError("emphasis must not be negative.")
+        super().__post_init__()
+        if self.epochs < 1 or not (0 < self.learning_rate <= _LARGEST and 0 < self.gradient_clip <= _LARGEST):
+            raise ConfigError("epochs, learning_rate and gradient_clip must be positive.")
+        if not (0 <= self.weight_decay <= _LARGEST and 0 <= self.outlier_loss <= _LARGEST):
+            raise ConfigError("weight_decay and outlier_loss must not be negative.")
 
 
 @dataclass(frozen=True)
@@ -55,8 +50,8 @@ class Epoch:
     seconds: float
 
 
-Progress = Callable[[int, int, Sequence[Epoch]], None]
-"""Called after each batch with batches done, batches in all, and the epochs finished so far."""
+Progress = Callable[[float, Sequence[Epoch]], None]
+"""Called after each batch with the share of the work done, 1 at the end, and the epochs finished so far."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class TrainingResult:
     config: ClassifierConfig
     training_config: TrainingConfig
     characters: tuple[str, ...]
-    validation_logits: NDArray[np.float64]
+    validation_outputs: NDArray[np.float64]
     epochs: tuple[Epoch, ...]
     best_epoch: int
 
@@ -87,42 +82,52 @@ def _one_thread() -> Iterator[None]:
 def train(
     split: Split,
     training_config: TrainingConfig,
+    shape: Shape | None = None,
     *,
-    architecture: str = ClassifierConfig.architecture,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train one network and keep the epoch with the best validation accuracy.
 
-    The same split, configs and seed give the same weights.
+    The same split, settings and seed give the same weights.
 
     Raises:
         ConfigError: a setting is out of range.
     """
     torch.manual_seed(training_config.seed)
-    characters = split.train.characters()
-    config = ClassifierConfig(len(characters), len(split.train.labels), architecture)
+    characters = _characters(split)
+    config = ClassifierConfig(
+        **asdict(shape or Shape()), n_characters=len(characters), n_labels=len(split.train.labels)
+    )
     classifier = build_classifier(config)
-    batches = _Batches(split.train, characters, training_config)
+    examples = Examples(split, characters, training_config)
     validation = encode_all(split.validation, characters)
-    step = _optimisation_step(classifier, training_config, len(batches) * training_config.epochs)
 
     epochs: list[Epoch] = []
     best: tuple[Epoch, dict[str, Tensor], NDArray[np.float64]] | None = None
+    step = _optimisation_step(classifier, training_config)
     for number in range(1, training_config.epochs + 1):
-        started, losses = time.monotonic(), []
-        for batch in batches:
-            losses.append(step(*batch))
+        started, losses, batches = time.monotonic(), [], examples.deal()
+        for done, batch in enumerate(batches, 1):
+            share = (number - 1 + done / len(batches)) / training_config.epochs
+            losses.append(step(batch, share))
             if progress:
-                progress(len(batches) * len(epochs) + len(losses), len(batches) * training_config.epochs, epochs)
-        logits = compute_logits(classifier, validation, config.n_labels)
-        nll, accuracy = _judge(logits, split.validation)
+                progress(share, epochs)
+        outputs = compute_outputs(classifier, validation, config.n_outputs)
+        nll, accuracy = _judge(outputs[:, :-1], split.validation)
         epochs.append(Epoch(number, float(np.mean(losses)), nll, accuracy, time.monotonic() - started))
         if best is None or accuracy > best[0].validation_accuracy:
-            best = epochs[-1], {key: value.clone() for key, value in classifier.state_dict().items()}, logits
+            best = epochs[-1], {key: value.clone() for key, value in classifier.state_dict().items()}, outputs
     assert best is not None  # TrainingConfig refuses zero epochs
     classifier.load_state_dict(best[1])
     classifier.eval()
     return TrainingResult(classifier, config, training_config, characters, best[2], tuple(epochs), best[0].number)
+
+
+def _characters(split: Split) -> tuple[str, ...]:
+    """Return, sorted, the characters that occur in enough training names to learn from."""
+    if split.given is None:
+        return split.train.characters()
+    return tuple(sorted({*split.train.characters(), *split.given.train.characters(), " "}))
 
 
 def encode_all(dataset: Dataset, characters: tuple[str, ...]) -> list[list[int]]:
@@ -131,61 +136,33 @@ def encode_all(dataset: Dataset, characters: tuple[str, ...]) -> list[list[int]]
     return [encode(name, vocabulary) for name in dataset.names]
 
 
-class _Batches:
-    """Shuffled batches of names of one length, with characters dropped at random; each pass deals anew."""
-
-    def __init__(self, dataset: Dataset, characters: tuple[str, ...], config: TrainingConfig) -> None:
-        self._config = config
-        self._rng = np.random.default_rng(config.seed)
-        sequences = encode_all(dataset, characters)
-        weights = dataset.weights(config.emphasis)
-        targets = soft_targets(dataset, sequences, weights, config.teacher_share, config.seed)
-        self._groups = [
-            (ids, targets[positions], weights[positions].astype(np.float32))
-            for positions, ids in group_by_length(sequences)
-        ]
-
-    def __len__(self) -> int:
-        return sum(-(-len(ids) // self._config.batch_size) for ids, _, _ in self._groups)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        batches = [
-            (ids[chosen], targets[chosen], weights[chosen])
-            for ids, targets, weights in self._groups
-            for chosen in self._deal(len(ids))
-        ]
-        for i in self._rng.permutation(len(batches)):
-            ids, targets, weights = batches[i]
-            yield torch.from_numpy(self._drop_characters(ids)), torch.from_numpy(targets), torch.from_numpy(weights)
-
-    def _deal(self, n: int) -> list[NDArray[np.intp]]:
-        order = self._rng.permutation(n)
-        return [order[i : i + self._config.batch_size] for i in range(0, n, self._config.batch_size)]
-
-    def _drop_characters(self, ids: Ids) -> Ids:
-        # Teaches UNKNOWN, and to not lean on any one letter; the boundary marks stay.
-        dropped = self._rng.random(ids.shape) < self._config.character_dropout
-        return np.where(dropped & (ids != START_ID) & (ids != END_ID), UNKNOWN_ID, ids)
-
-
-def _optimisation_step(
-    classifier: nn.Module, config: TrainingConfig, n_steps: int
-) -> Callable[[Tensor, Tensor, Tensor], float]:
-    """Return a function that learns from one batch, ids (B, T), targets (B, L), weights (B,), and returns its loss."""
+def _optimisation_step(classifier: nn.Module, config: TrainingConfig) -> Callable[[Batch, float], float]:
+    """Return a function that learns from one batch, at a share of the whole training, and returns its loss."""
     optimiser = torch.optim.AdamW(classifier.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=n_steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=_SCHEDULE_STEPS)
 
-    def step(ids: Tensor, targets: Tensor, weights: Tensor) -> float:
+    def step(batch: Batch, share: float) -> float:
         classifier.train()
-        loss = (nn.functional.cross_entropy(classifier(ids), targets, reduction="none") * weights).mean()
+        loss = _loss(classifier(torch.from_numpy(batch.ids)), batch, config.outlier_loss)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(classifier.parameters(), config.gradient_clip)
         optimiser.step()
-        schedule.step()
+        # epochs differ in their number of batches, so the schedule goes by the share that is done
+        while schedule.last_epoch < min(share * _SCHEDULE_STEPS, _SCHEDULE_STEPS - 1):
+            schedule.step()
         return loss.item()
 
     return step
+
+
+def _loss(outputs: Tensor, batch: Batch, outlier_loss: float) -> Tensor:
+    """Return the loss of outputs (B, L + 1): cross-entropy over labels, for names, and of being a name, for all."""
+    of_labels = nn.functional.cross_entropy(outputs[:, :-1], torch.from_numpy(batch.targets), reduction="none")
+    of_names = nn.functional.binary_cross_entropy_with_logits(
+        outputs[:, -1], torch.from_numpy(batch.is_name).double(), reduction="none"
+    )
+    return (of_labels * torch.from_numpy(batch.weights) + outlier_loss * of_names).mean()
 
 
 def _judge(logits: NDArray[np.float64], dataset: Dataset) -> tuple[float, float]:

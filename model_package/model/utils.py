@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,31 @@ def fold(name: str) -> str:
     return folded
 
 
+def transliterate(folded: str, known: Collection[str]) -> str:
+    """Return a folded name with its unknown letters in Latin ones, as far as that makes known letters of them.
+
+    Han characters stay: how they are read depends on the language, which is what is asked. One that becomes too long
+    stays as it is.
+    """
+    from anyascii import anyascii  # reads its tables when asked: most names never do
+
+    def spell(character: str) -> str:
+        if character in known or unicodedata.category(character)[0] not in "LM" or _is_han(character):
+            return character
+        spelled = anyascii(character).casefold()
+        return spelled if set(spelled) <= set(known) else character
+
+    latin = "".join(map(spell, folded))
+    try:
+        return fold(latin)
+    except InvalidNameError:
+        return folded
+
+
+def _is_han(character: str) -> bool:
+    return unicodedata.name(character, "CJK").startswith(("CJK", "IDEOGRAPHIC"))
+
+
 def build_vocabulary(characters: Sequence[str]) -> dict[str, int]:
     """Map each character to its token id, in the given order, after the shared ids."""
     return {character: FIRST_CHARACTER_ID + i for i, character in enumerate(characters)}
@@ -71,6 +96,15 @@ def build_vocabulary(characters: Sequence[str]) -> dict[str, int]:
 def encode(folded: str, vocabulary: Mapping[str, int]) -> list[int]:
     """Return token ids: start, one per character, end; a character outside the vocabulary is UNKNOWN_ID."""
     return [START_ID, *(vocabulary.get(c, UNKNOWN_ID) for c in folded), END_ID]
+
+
+def is_readable(text: str, vocabulary: Mapping[str, int]) -> bool:
+    """Tell whether at least half of the letters and digits of a folded name are known, and at least one is."""
+    letters = [character for character in text if character.isalnum()]
+    if not letters:  # marks alone say something only where labels are made of nothing else
+        return not any(map(str.isalnum, vocabulary)) and any(character in vocabulary for character in text)
+    known = sum(character in vocabulary for character in letters)
+    return known > 0 and 2 * known >= len(letters)
 
 
 def group_by_length(sequences: Sequence[Sequence[int]]) -> Iterator[tuple[NDArray[np.intp], Ids]]:

@@ -39,7 +39,7 @@ def split(names_folder: Path) -> Split:
 
 @pytest.fixture(scope="session")
 def result(split: Split) -> TrainingResult:
-    return train(split, TrainingConfig(epochs=4, batch_size=32))
+    return train(split, TrainingConfig(epochs=4, batch_size=32, outliers=0.5))
 
 
 @pytest.fixture(scope="session")

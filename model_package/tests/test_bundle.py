@@ -1,8 +1,11 @@
 import errno
 import json
 import os
+import pickle
+import random
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +19,12 @@ from model.constants import METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
 from model.data import build_dataset
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
 from model.export import check_parity, export_onnx, load_classifier, save_bundle
-from model.prediction import Predictor
+from model.prediction import Prediction, Predictor
 from model.splitting import Split, split_dataset
 from model.training import TrainingConfig, TrainingResult, train
 
 FILES = (WEIGHTS_FILE, ONNX_FILE, SIMILAR_FILE, METADATA_FILE)
-PLOTS = ("confusion", "labels", "learning_curve", "pairs", "reliability")
+PLOTS = ("abstention", "confusion", "labels", "learning_curve", "pairs", "reliability")
 REPORT = ("report/MODEL_CARD.md", "report/metrics.json", *(f"report/{plot}.png" for plot in PLOTS))
 IDENTITY = DataIdentity(fingerprint="0", names=1, split_seed=0)
 
@@ -43,15 +46,34 @@ def test_bundle_holds_its_files_and_no_pickle(bundle: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_one_changed_bit_anywhere_is_refused(bundle: Path, name: str) -> None:
-    original = (bundle / name).read_bytes()
-    for position in np.linspace(0, len(original) - 2, 12).astype(int):
-        changed = bytearray(original)
-        changed[position] ^= 1
-        (bundle / name).write_bytes(changed)
-        with pytest.raises(BundleError):
+def _tampered(pristine: Path) -> Iterator[dict[str, bytes | None]]:
+    """Yield a hundred ways to spoil a bundle: new contents of files; None removes one."""
+    rng = random.Random(0)
+    contents = _snapshot(pristine)
+    for name, content in contents.items():
+        for _ in range(6):
+            changed = bytearray(content)
+            changed[rng.randrange(len(content) - 1)] ^= 1 << rng.randrange(8)
+            yield {name: bytes(changed)}
+        yield {name: None}
+        yield {name: content[: -2 if name == METADATA_FILE else -1]}
+    metadata = json.loads(contents[METADATA_FILE])
+    yield {METADATA_FILE: json.dumps(metadata | {"labels": metadata["labels"][::-1]}).encode()}
+    yield {WEIGHTS_FILE: pickle.dumps({"weights": [0.0]})}
+    yield {ONNX_FILE: contents[WEIGHTS_FILE], WEIGHTS_FILE: contents[ONNX_FILE]}
+    yield {ONNX_FILE: b""}
+
+
+def test_a_hundred_tampered_bundles_are_refused(bundle: Path) -> None:
+    pristine, refused = _snapshot(bundle), 0
+    for changes in _tampered(bundle):
+        for name, content in (pristine | changes).items():
+            (bundle / name).unlink(missing_ok=True) if content is None else (bundle / name).write_bytes(content)
+        with pytest.raises(BundleError) as raised:
             Predictor.load(bundle)
+        assert "\n" not in str(raised.value)
+        refused += 1
+    assert refused == 100
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -181,12 +203,31 @@ def test_bounds_of_a_request(bundle: Path) -> None:
     for top_k in (0, -1, 4):
         with pytest.raises(InvalidTopKError, match="between 1 and 3"):
             predictor.predict(["Rossini"], top_k)
-    with pytest.raises(InvalidNameError, match="no character"):
-        predictor.predict(["Иванов"])
 
 
-def test_names_of_unknown_characters_count_in_an_evaluation(bundle: Path) -> None:
-    assert np.exp(Predictor.load(bundle).log_probs(["Иванов"])).sum() == pytest.approx(1)
+def test_letters_of_other_scripts_are_read_as_latin_ones(bundle: Path) -> None:
+    predictor = Predictor.load(bundle)
+    assert predictor.predict(["Ковалски"]) == predictor.predict(["Kovalski"])
+    assert predictor.predict(["Κονταρίνι"])[0].labels == predictor.predict(["Kontarini"])[0].labels
+
+
+@pytest.mark.parametrize("name", ["王小明", "王 小明", "佐々木", "123", "12 34", "😀", "!", "- '", "Ko王小明"])
+def test_a_name_of_unknown_characters_is_answered_with_that_reason(bundle: Path, name: str) -> None:
+    predictor = Predictor.load(bundle)
+    assert predictor.predict([name, "Kovalski"])[0] == Prediction((), (), "unknown characters")
+    assert predictor.predict([name, "Kovalski"])[1].labels
+    assert np.exp(predictor.log_probs([name])).sum() == pytest.approx(1)  # it counts in an evaluation
+    with pytest.raises(InvalidNameError, match="Most letters"):
+        predictor.predict_label(name)
+
+
+def test_what_is_no_name_is_unfamiliar_and_names_mostly_are_not(bundle: Path, split: Split) -> None:
+    predictor = Predictor.load(bundle)
+    names = predictor.predict([*split.validation.names, *split.test.names])
+    assert np.mean([name.abstained is None for name in names]) > 0.85
+    noise = predictor.predict(["xqzkvbnm", "zzzzzz", "qwrtplkjh", "bvcxzmnb"])
+    assert [answer.abstained for answer in noise] == ["unfamiliar"] * 4
+    assert all(answer.labels for answer in noise)
 
 
 def test_two_labels_are_enough_for_the_default(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The command line as a person runs it: another process, its exit code, what it says."""
 
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,6 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from model.__main__ import app
+from model.errors import BundleError
+from model.store import Store
 
 CLI = [sys.executable, "-m", "model"]
 
@@ -95,3 +101,41 @@ def test_interrupted_training_leaves_the_old_bundle(bundle: Path, names_folder: 
         finally:
             training.kill()
     assert _snapshot(bundle) == before
+
+
+def _spoil(bundle: Path, damage: str) -> None:
+    metadata = bundle / "metadata.json"
+    if damage == "missing":
+        shutil.rmtree(bundle)
+    elif damage == "tampered":
+        (bundle / "model.onnx").write_bytes((bundle / "model.onnx").read_bytes()[:-1] + b"x")
+    else:
+        metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"schema_version": 99}))
+
+
+@pytest.mark.parametrize("damage", ["missing", "tampered", "of a newer schema"])
+@pytest.mark.parametrize("verb", ["predict", "explain", "similar", "evaluate", "promote"])
+def test_every_verb_refuses_a_spoilt_bundle_in_one_sentence(
+    bundle: Path, names_folder: Path, tmp_path: Path, verb: str, damage: str
+) -> None:
+    arguments = [verb, str(bundle), str(names_folder) if verb == "evaluate" else "Rossini"]
+    spoilt = bundle
+    if verb == "promote":
+        store = Store(tmp_path / "store")
+        version = store.add(bundle).version
+        arguments, spoilt = [verb, str(names_folder), version, "--store", str(store.path)], store.folder(version)
+    _spoil(spoilt, damage)
+    with pytest.raises(BundleError) as raised:
+        app(arguments, standalone_mode=False)
+    assert "\n" not in str(raised.value)
+    assert "Rossini" not in str(raised.value)
+    if verb == "promote":
+        assert store.champion() is None
+
+
+def test_an_unfamiliar_string_is_marked(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app(["predict", str(bundle), "xqzkvbnm", "Rossini", "王小明"], standalone_mode=False)
+    unfamiliar, name, unknown = capsys.readouterr().out.splitlines()
+    assert unfamiliar.startswith("xqzkvbnm: unfamiliar; ")
+    assert name.startswith("Rossini: Beta ")
+    assert unknown == "王小明: unknown characters"

@@ -188,6 +188,12 @@ def test_given_names_and_outliers_are_read_from_beside_the_names(tmp_path: Path)
     assert corpus.outliers == ("house",)  # a name is none
 
 
+def test_a_folder_called_given_names_does_not_stand_beside_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "given_names"
+    folder.mkdir()
+    assert load_corpus(_folder(folder, A=_lines("x"), B=_lines("y"))).given is None
+
+
 def test_given_names_of_no_label_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such label"):
         load_corpus(_corpus_folder(tmp_path, given_names={"C": b"Zoe\n"}))

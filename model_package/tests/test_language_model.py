@@ -1,13 +1,7 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from model.data import build_dataset
 from model.language_model import LanguageModel
-from model.splitting import Split
-from model.teacher import soft_targets
-from model.training import encode_all
 
 # start = 1, end = 2, letters from 3
 AB, BA, LONG = [1, 3, 4, 2], [1, 4, 3, 2], [1, *[3, 4] * 30, 2]
@@ -40,24 +34,17 @@ def test_a_batch_equals_its_singles() -> None:
     assert language.log_probs([AB, LONG, BA]) == pytest.approx(np.array(singles))
 
 
-def test_soft_targets_are_probabilities_that_the_label_leads(split: Split) -> None:
-    train = split.train
-    sequences = encode_all(train, train.characters())
-    targets = soft_targets(train, sequences, train.weights(0), share=0.4, seed=0)
-    assert targets.sum(axis=1) == pytest.approx(np.ones(len(train)), abs=1e-5)
-    assert (targets.argmax(axis=1) == train.label_ids).all()
-    assert targets.min() >= 0
-    teacher = (targets - 0.6 * np.eye(3)[train.label_ids]) / 0.4
-    assert (teacher.argmax(axis=1) == train.label_ids).mean() > 0.8  # it never saw the name, but its ending
-    hard = soft_targets(train, sequences, train.weights(0), share=0, seed=0)
-    assert (hard == np.eye(3)[train.label_ids]).all()
+def test_samples_follow_what_was_counted() -> None:
+    language = LanguageModel([AB] * 30 + [BA] * 30, np.repeat([0, 1], 30), n_labels=2)
+    label_ids = np.tile([0, 1], 200)
+    names = language.sample(label_ids, np.random.default_rng(0), longest=20)
+    assert all(name[0] == 1 and name[-1] == 2 and len(name) <= 22 for name in names)
+    assert {token for name in names for token in name[1:-1]} == {3, 4}
+    assert np.mean([name == AB for name in names[::2]]) > 0.8
+    assert np.mean([name == BA for name in names[1::2]]) > 0.8
+    assert language.sample(label_ids, np.random.default_rng(0), longest=20) == names
 
 
-def test_the_teacher_has_not_seen_the_name_that_it_judges() -> None:
-    rng = np.random.default_rng(0)
-    noise = {label: ["".join(rng.choice(list("abcdefgh"), 8)) for _ in range(200)] for label in "AB"}
-    dataset = build_dataset(noise)
-    sequences = encode_all(dataset, dataset.characters())
-    targets = soft_targets(replace(dataset, ranks=np.full(len(dataset), np.inf)), sequences, np.ones(400), 0.9, seed=0)
-    # nothing tells these labels apart but memory, which would make nearly all of them right
-    assert (targets.argmax(axis=1) == dataset.label_ids).mean() < 0.65
+def test_a_sample_that_does_not_end_is_cut() -> None:
+    language = LanguageModel([LONG] * 9, np.zeros(9, dtype=np.int64), n_labels=1)
+    assert max(map(len, language.sample(np.zeros(50, dtype=np.int64), np.random.default_rng(0), longest=10))) == 12

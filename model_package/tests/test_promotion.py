@@ -10,7 +10,7 @@ import pytest
 
 from model.__main__ import app
 from model.artifacts import read_bundle
-from model.errors import StoreError
+from model.errors import GateError, StoreError
 from model.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's dependencies tell of each other's deprecations
@@ -35,22 +35,39 @@ def test_from_training_to_promotion_and_back(
         (more / path.name).write_text(path.read_text() + "Kokovarini\nBabasovski\n")
     kept = Store(store)
 
-    def train(data: Path, *options: str) -> str:
+    def train(data: Path, *options: str | Path) -> str:
         _run("train", bundle, data, "--store", store, *options)
         return read_bundle(bundle).metadata.version
 
-    first = train(many_names_folder, "--epochs", "1")
+    weak = tmp_path / "weak.toml"
+    weak.write_text("[training]\nepochs = 1\nlearning_rate = 3e-4\n")
+    first = train(many_names_folder, "--config", weak)
     assert (kept.champion(), kept.challenger()) == (None, first)
     _run("promote", many_names_folder, "--store", store)
     assert kept.champion() == first
 
-    second = train(more, "--epochs", "3")
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[shape]\narchitecture = 'rnn'\nhidden_size = 2\n[training]\nepochs = 1\nlearning_rate = 1e-5\n")
+    worse = train(more, "--config", bad)
     capsys.readouterr()
     _run("history", store, "--json")
     rows = json.loads(capsys.readouterr().out)["versions"]
-    assert [(row["version"], row["role"]) for row in rows] == [(first, "champion"), (second, "challenger")]
-    assert rows[0]["data"] != rows[1]["data"]
-    kept.promote(second, instead_of=first)
+    assert [(row["version"], row["role"]) for row in rows] == [(first, "champion"), (worse, "challenger")]
+    assert rows[0]["data"] != rows[1]["data"] and rows[1]["architecture"] == "rnn"
+    assert rows[0]["accuracy"] > rows[1]["accuracy"]
+
+    before = _pointer_and_versions(store)
+    with pytest.raises(GateError, match=r"top-1 is 0\.\d+ where at least 0\.\d+ is needed"):
+        _run("promote", more, "--store", store)
+    assert _pointer_and_versions(store) == before
+    refused = kept.history()[-1]
+    assert (refused.event, refused.version) == ("refused", worse)
+    assert any(line["name"] == "top-1" and not line["passed"] for line in refused.gate)
+    assert "top-1" in capsys.readouterr().out
+
+    better = train(more, "--epochs", "3")
+    _run("promote", more, "--store", store)
+    assert kept.champion() == better
     with pytest.raises(StoreError, match="no challenger"):
         _run("promote", more, "--store", store)
     _run("rollback", "--store", store)

@@ -10,17 +10,21 @@ import pytest
 from PIL import Image
 
 from model import plots
+from model.abstention import AbstentionReport, Rejection, auroc
 from model.artifacts import read_bundle
+from model.composition import slices
 from model.confusion import confused_pairs, count_confusions
 from model.data import Dataset
 from model.errors import DataError
 from model.evaluation import calibration_bins, evaluate, label_metrics
+from model.outliers import held_out_outliers
 from model.prediction import Predictor
 from model.report import build_report
 from model.splitting import Split
 from model.utils import log_softmax
 
 EPOCHS = [{"number": 1, "train_loss": 2.0, "validation_nll": 1.5, "validation_accuracy": 0.5}]
+OUTLIERS = {"noise": ["xq", "qqqqq", "zx"]}
 LARGEST = 120 * 1024
 
 
@@ -31,7 +35,14 @@ def predictor(exported: Path) -> Predictor:
 
 @pytest.fixture(scope="module")
 def report(predictor: Predictor, split: Split) -> dict[str, bytes]:
-    return build_report(predictor, {"test": split.test, "validation": split.validation})
+    return build_report(predictor, {"test": split.test, "validation": split.validation}, OUTLIERS)
+
+
+def _made_up_abstention(rng: np.random.Generator) -> AbstentionReport:
+    names, noise = rng.normal(3, size=50), rng.normal(-3, size=40)
+    return AbstentionReport(
+        0.0, names, {"test": 0.0}, {"A": 0.0}, {"noise": Rejection(noise, auroc(names, noise), 1.0)}
+    )
 
 
 def _draw_all(labels: tuple[str, ...], n: int, signal: float = 1) -> dict[str, bytes]:
@@ -46,6 +57,7 @@ def _draw_all(labels: tuple[str, ...], n: int, signal: float = 1) -> dict[str, b
         "learning_curve": plots.learning_curve(EPOCHS, 1),
         "labels": plots.label_scores(label_metrics(log_probs, label_ids, labels)),
         "pairs": plots.confused_pairs(confused_pairs(confusions, labels)),
+        "abstention": plots.abstention(_made_up_abstention(rng)),
     }
 
 
@@ -53,7 +65,7 @@ def test_a_bundle_carries_the_report_that_can_be_made_from_it(
     exported: Path, predictor: Predictor, split: Split
 ) -> None:
     carried = {name: content for name, content in read_bundle(exported).files.items() if name.startswith("report/")}
-    assert build_report(predictor, {"test": split.test}) == carried
+    assert build_report(predictor, slices(split), held_out_outliers(split, predictor.metadata.characters)) == carried
 
 
 def test_figures_are_those_of_the_evaluation(report: dict[str, bytes], predictor: Predictor, split: Split) -> None:
@@ -84,13 +96,15 @@ def test_the_card_names_every_slice_the_weakest_label_and_every_plot(report: dic
 
 def test_the_card_says_of_which_label_nothing_is_known(predictor: Predictor, split: Split) -> None:
     without = split.test.take(split.test.label_ids != 1)
-    report = build_report(predictor, {"test": without})
+    report = build_report(predictor, {"test": without}, OUTLIERS)
     assert f"nothing is known of: {predictor.labels[1]}." in report["report/MODEL_CARD.md"].decode()
     assert json.loads(report["report/metrics.json"])["labels"][predictor.labels[1]]["n"] == 0
 
 
 def test_the_card_shows_what_markdown_would_read_as_its_own(predictor: Predictor, split: Split) -> None:
-    card = build_report(predictor, {"test": split.test, "a|b_<i>": split.test})["report/MODEL_CARD.md"].decode()
+    card = build_report(predictor, {"test": split.test, "a|b_<i>": split.test}, OUTLIERS)[
+        "report/MODEL_CARD.md"
+    ].decode()
     assert "\n| a\\|b\\_\\<i\\> | " in card
 
 
@@ -99,7 +113,7 @@ def test_a_slice_without_names_or_of_other_labels_is_refused(predictor: Predicto
     other = Dataset(("X", "Y", "Z"), split.test.names, split.test.label_ids, split.test.ranks)
     for dataset in (empty, other):
         with pytest.raises(DataError, match="slice odd"):
-            build_report(predictor, {"test": split.test, "odd": dataset})
+            build_report(predictor, {"test": split.test, "odd": dataset}, OUTLIERS)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +141,17 @@ def test_a_users_own_style_changes_no_byte_and_is_left_alone() -> None:
     with mpl.rc_context({"axes.facecolor": "black", "font.size": 30}):
         assert plots.learning_curve(EPOCHS, 1) == before
         assert mpl.rcParams["font.size"] == 30
+
+
+def test_auroc_is_the_chance_that_a_name_scores_higher() -> None:
+    assert auroc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
+    assert auroc(np.array([1.0, 1.0]), np.array([1.0])) == 0.5
+    assert auroc(np.array([0.0, 2.0]), np.array([1.0])) == 0.5
+
+
+def test_the_report_says_how_much_is_refused(report: dict[str, bytes], predictor: Predictor) -> None:
+    abstention = json.loads(report["report/metrics.json"])["abstention"]
+    assert abstention["threshold"] == pytest.approx(predictor.metadata.abstention_threshold, abs=1e-6)
+    assert abstention["refused_names"]["validation"] < 0.06
+    assert abstention["outliers"]["noise"]["n"] == 3
+    assert "| noise | 3 | " in report["report/MODEL_CARD.md"].decode()

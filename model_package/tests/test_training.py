@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from model.calibration import fit_temperature
-from model.classifier import ARCHITECTURES, ClassifierConfig, build_classifier, compute_logits
+from model.classifier import ARCHITECTURES, ClassifierConfig, Shape, build_classifier, compute_outputs
 from model.errors import ConfigError
 from model.evaluation import evaluate, label_metrics
+from model.export import export_onnx
+from model.prediction import OnnxClassifier
 from model.splitting import Split
 from model.training import TrainingConfig, TrainingResult, train
 from model.utils import log_softmax
@@ -14,13 +17,42 @@ from model.utils import log_softmax
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_has_one_forward_and_a_batch_equals_its_singles(architecture: str) -> None:
     torch.manual_seed(0)
-    classifier = build_classifier(ClassifierConfig(20, 5, architecture))
+    classifier = build_classifier(ClassifierConfig(architecture, n_characters=20, n_labels=5))
     sequences = [[1, *range(3, 3 + n), 2] for n in (1, 4, 4, 9)]
-    logits = compute_logits(classifier, sequences, 5)
-    assert logits.shape == (4, 5)
-    singles = np.concatenate([compute_logits(classifier, [sequence], 5) for sequence in sequences])
-    assert np.allclose(logits, singles, atol=1e-6)
+    outputs = compute_outputs(classifier, sequences, 6)
+    assert outputs.shape == (4, 6)
+    singles = np.concatenate([compute_outputs(classifier, [sequence], 6) for sequence in sequences])
+    assert np.allclose(outputs, singles, atol=1e-6)
     assert classifier.training  # the mode is left as it was
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_exports_with_any_batch_and_any_length(architecture: str) -> None:
+    torch.manual_seed(0)
+    classifier = build_classifier(ClassifierConfig(architecture, n_characters=20, n_labels=5))
+    sequences = [[1, *range(3, 3 + n), 2] for n in (1, 1, 2, 3, 15)] + [[1, *[7] * 100, 2]]
+    exported = OnnxClassifier(export_onnx(classifier)).compute_outputs(sequences)
+    assert np.allclose(exported, compute_outputs(classifier, sequences, 6), atol=1e-5)
+
+
+def test_an_architecture_is_one_function_and_one_entry(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    def last_letters(config: ClassifierConfig) -> nn.Module:
+        class LastLetters(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.embedding = nn.Embedding(config.n_tokens, config.embedding_size)
+                self.readout = nn.Linear(2 * config.embedding_size, config.n_outputs, dtype=torch.float64)
+
+            def forward(self, ids: torch.Tensor) -> torch.Tensor:
+                outputs: torch.Tensor = self.readout(self.embedding(ids[:, -3:-1]).flatten(1).double())
+                return outputs
+
+        return LastLetters()
+
+    monkeypatch.setitem(ARCHITECTURES, "last_letters", last_letters)
+    result = train(split, TrainingConfig(epochs=3), Shape("last_letters"))
+    assert max(epoch.validation_accuracy for epoch in result.epochs) > 0.8
+    assert export_onnx(result.classifier)
 
 
 def test_learns_what_can_be_learnt(result: TrainingResult) -> None:
@@ -30,7 +62,7 @@ def test_learns_what_can_be_learnt(result: TrainingResult) -> None:
 def test_keeps_the_best_epoch(result: TrainingResult, split: Split) -> None:
     best = max(result.epochs, key=lambda epoch: epoch.validation_accuracy)
     assert result.best_epoch == best.number
-    accuracy = (result.validation_logits.argmax(axis=1) == split.validation.label_ids).mean()
+    accuracy = (result.validation_outputs[:, :-1].argmax(axis=1) == split.validation.label_ids).mean()
     assert accuracy == best.validation_accuracy
 
 
@@ -42,10 +74,11 @@ def test_same_seed_same_weights(split: Split) -> None:
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
-def test_progress_counts_to_the_end(split: Split) -> None:
-    seen: list[tuple[int, int]] = []
-    train(split, TrainingConfig(epochs=2), progress=lambda done, total, _: seen.append((done, total)))
-    assert [done for done, _ in seen] == list(range(1, seen[0][1] + 1))
+def test_progress_goes_up_to_the_end(split: Split) -> None:
+    seen: list[float] = []
+    train(split, TrainingConfig(epochs=2), progress=lambda share, _: seen.append(share))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
 
 
 @pytest.mark.parametrize(
@@ -56,7 +89,9 @@ def test_progress_counts_to_the_end(split: Split) -> None:
         {"learning_rate": 0},
         {"character_dropout": 1},
         {"emphasis": -1},
-        {"teacher_share": 1},
+        {"teacher_share": 1.1},
+        {"invented_names": -1},
+        {"weight_decay": -1},
     ],
 )
 def test_unusable_settings_are_refused(setting: dict[str, float]) -> None:
@@ -65,8 +100,8 @@ def test_unusable_settings_are_refused(setting: dict[str, float]) -> None:
 
 
 def test_unknown_architecture_is_refused() -> None:
-    with pytest.raises(ConfigError, match="gru, lstm, rnn"):
-        ClassifierConfig(20, 5, "transformer")
+    with pytest.raises(ConfigError, match="gru, linear, lstm, ngram_gru, rnn"):
+        Shape("transformer")
 
 
 def test_temperature_undoes_overconfidence() -> None:

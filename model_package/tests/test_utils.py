@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from model.constants import FIRST_CHARACTER_ID, MAX_NAME_LENGTH, UNKNOWN_ID
 from model.errors import InvalidNameError
-from model.utils import build_vocabulary, clean, encode, fold, group_by_length, log_softmax
+from model.utils import build_vocabulary, clean, encode, fold, group_by_length, log_softmax, transliterate
 
 names = st.text(min_size=1, max_size=40)
 
@@ -90,3 +90,11 @@ def test_log_softmax_sums_to_one_and_survives_large_logits() -> None:
     log_probs = log_softmax(np.array([[1000.0, 1000.0], [-1000.0, 0.0]]))
     assert np.allclose(np.exp(log_probs).sum(axis=1), 1)
     assert np.allclose(log_probs[0], np.log(0.5))
+
+
+def test_transliteration_leaves_what_it_cannot_spell_in_known_letters() -> None:
+    latin = set("abcdefghijklmnopqrstuvwxyz")
+    assert transliterate("щука", latin) == "shchuka"
+    assert transliterate("щука", set("ука")) == "щука"
+    assert transliterate("佐々木", latin) == "佐々木"
+    assert transliterate("a" * 99 + "щ", latin) == "a" * 99 + "щ"  # it would be too long

@@ -24,11 +24,11 @@ def predict(
     from model.prediction import Predictor
     from model.store import resolve_bundle
 
-    for name, prediction in zip(
-        names, Predictor.load(resolve_bundle(bundle)).predict(names, top_k, prior), strict=True
-    ):
+    predictor = Predictor.load(resolve_bundle(bundle))
+    for name, prediction in zip(names, predictor.predict(names, top_k, prior), strict=True):
         answers = zip(prediction.labels, prediction.log_probs, strict=True)
-        console.print(f"{name}: " + ", ".join(f"{label} {exp(p):.1%}" for label, p in answers))
+        said = ", ".join(f"{label} {exp(p):.1%}" for label, p in answers)
+        console.print(f"{name}: " + "; ".join(filter(None, (prediction.abstained, said))))
 
 
 def explain(

@@ -1,13 +1,17 @@
 """Verbs that make and judge bundles: train, validate, evaluate."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from model.commands.terminal import DEFAULT_STORE, BundleFolder, DataFolder, NewBundleFolder, StoreOption, console
+from model.constants import GIVEN_FOLDER, MAX_SEED, OUTLIER_FOLDER
+
+if TYPE_CHECKING:
+    from model.data import Corpus
 
 _MOST_OVERLAPS = 10
 
@@ -16,49 +20,61 @@ def train(
     bundle: NewBundleFolder,
     data: DataFolder,
     *,
-    architecture: Annotated[str, typer.Option(help="rnn, gru or lstm.")] = "gru",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training names.")] = 12,
+    config: Annotated[Path | None, typer.Option(help="TOML file with tables [shape] and [training].")] = None,
+    architecture: Annotated[str | None, typer.Option(help="Instead of the default network.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training names.")] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Fixes the split, the initial weights and the order.")
-    ] = 0,
+        int | None, typer.Option(min=0, max=MAX_SEED, help="Fixes the split, the initial weights and the order.")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Train on a folder of names, write a verified bundle and add it to the store."""
     from model import tracking
     from model.artifacts import DataIdentity, check_writable
+    from model.config import read_config
     from model.data import load_corpus
     from model.export import save_bundle
     from model.splitting import split_corpus
     from model.store import Store
-    from model.training import TrainingConfig
     from model.training import train as fit
 
+    shape, training_config = read_config(config, architecture=architecture, epochs=epochs, seed=seed)
     corpus = load_corpus(data)
     check_writable(bundle)
     check_writable(store)
-    identity = DataIdentity(fingerprint=corpus.fingerprint(), names=len(corpus.names), split_seed=seed)
-    split = split_corpus(corpus, seed)
-    console.print(f"{len(corpus.names)} names of {len(corpus.names.labels)} labels; training a {architecture}.")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    identity = DataIdentity(fingerprint=corpus.fingerprint(), names=len(corpus.names), split_seed=training_config.seed)
+    split = split_corpus(corpus, training_config.seed)
+    console.print(f"{_describe(corpus)}; training a {shape.architecture}.")
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("training", total=None)
+        task = bar.add_task("teaching", total=1.0)
         result = fit(
             split,
-            TrainingConfig(epochs=epochs, seed=seed),
-            architecture=architecture,
-            progress=lambda done, total, past: bar.update(
+            training_config,
+            shape,
+            progress=lambda share, past: bar.update(
                 task,
-                completed=done,
-                total=total,
+                completed=share,
                 description=f"validation accuracy {past[-1].validation_accuracy:.3f}" if past else "training",
             ),
         )
     metadata = save_bundle(bundle, result, split, identity)
     console.print(_metrics_table(metadata.metrics))
-    console.print(f"Epoch {result.best_epoch} of {epochs} kept. Bundle {metadata.version} written to {bundle}.")
+    console.print(
+        f"Epoch {result.best_epoch} of {training_config.epochs} kept. Bundle {metadata.version} written to {bundle}."
+    )
     Store(store).add(bundle)
     console.print(f"Added to {store}.")
     tracking.record(Store(store))
+
+
+def _describe(corpus: "Corpus") -> str:
+    parts = [f"{len(corpus.names)} names of {len(corpus.names.labels)} labels"]
+    if corpus.given:
+        parts.append(f"{len(corpus.given)} given names")
+    if corpus.outliers:
+        parts.append(f"{len(corpus.outliers)} outliers")
+    return ", ".join(parts)
 
 
 def validate(data: DataFolder) -> None:
@@ -72,6 +88,8 @@ def validate(data: DataFolder) -> None:
     console.print(table)
     for first, second, n in report.overlaps[:_MOST_OVERLAPS]:
         console.print(f"{n} names are both {first} and {second}.")
+    if report.given_names or report.outliers:
+        console.print(f"Beside them: {report.given_names} given names, {report.outliers} outliers.")
     console.print(
         f"{len(report.labels)} labels, {report.names} names, {report.distinct_names} of them distinct: "
         f"no classifier can be right on more than {report.accuracy_ceiling:.1%}.\nFingerprint {report.fingerprint}"
@@ -98,8 +116,11 @@ def evaluate(
     predictor = Predictor.load(resolve_bundle(bundle))
     corpus = load_corpus(data)
     if corpus.fingerprint() != predictor.metadata.data.fingerprint:
-        raise DataError(f"{data} is not the data that this bundle was trained on: its test names may have been seen.")
-    test = split_corpus(corpus, predictor.metadata.data.split_seed).test
+        raise DataError(
+            f"{data} is not the data that this bundle was trained on, {GIVEN_FOLDER} and {OUTLIER_FOLDER} included."
+        )
+    split = split_corpus(corpus, predictor.metadata.data.split_seed)
+    test = split.test
     log_probs = predictor.log_probs(test.names)
     table = Table("label", "names", "precision", "recall", "F1")
     for row in evaluation.label_metrics(log_probs, test.label_ids, test.labels):
@@ -108,9 +129,12 @@ def evaluate(
     console.print(_metrics_table({"test": asdict(evaluation.evaluate(log_probs, test.label_ids, test.labels))}))
     if report:
         from model.artifacts import write_files
+        from model.composition import slices
+        from model.outliers import held_out_outliers
         from model.report import build_report
 
-        files = build_report(predictor, {"test": test})
+        outliers = held_out_outliers(split, predictor.metadata.characters)
+        files = build_report(predictor, slices(split), outliers)
         write_files(report, {Path(name).name: content for name, content in files.items()})
         console.print(f"Report written to {report}.")
 

@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+
+from model.composition import ORDERS, compose, slices
+from model.data import Corpus, build_dataset
+from model.examples import Examples, ExamplesConfig
+from model.outliers import draw_phrases, held_out_outliers, keyboard_mashes, random_strings
+from model.splitting import Split, split_corpus
+from model.utils import fold
+
+LETTERS = "abcdefghijkl"
+NAMES = build_dataset({label: [f"{label}{a}{b}" for a in LETTERS for b in LETTERS] for label in "xyz"})
+# z has no given names
+GIVEN = build_dataset({label: [f"{label}{a}" for a in LETTERS] for label in "xy"} | {"z": list(LETTERS)})
+GIVEN = GIVEN.take(GIVEN.label_ids < 2)
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def corpus_split() -> Split:
+    return split_corpus(Corpus(NAMES, GIVEN, ("house", "horse", "mouse", *(f"w{i}" for i in LETTERS))), seed=0)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_full_names_join_a_given_and_another_name_of_one_label(order: str) -> None:
+    full = compose(GIVEN, NAMES, np.arange(len(NAMES)), order, RNG)  # type: ignore[arg-type]
+    assert len(full) == 2 * len(LETTERS) ** 2  # of the labels that have given names
+    for name, label_id in zip(full.names, full.label_ids, strict=True):
+        parts = name.split()
+        first, last = parts if order == ORDERS[0] else reversed(parts)
+        assert first in GIVEN.names
+        assert last in NAMES.names
+        assert first[0] == last[0] == "xyz"[label_id]
+
+
+def test_full_names_that_are_too_long_are_left_out() -> None:
+    long = build_dataset({label: [label * 90 + letter for letter in LETTERS] for label in "xy"})
+    assert len(compose(long, long, np.arange(len(long)), ORDERS[0], RNG)) == 0
+
+
+def test_slices_are_held_out_and_come_out_the_same(corpus_split: Split) -> None:
+    found = slices(corpus_split)
+    assert list(found) == ["test", "given names", *(f"full names, {order}" for order in ORDERS)]
+    assert found["test"] == corpus_split.test
+    assert {name: dataset.names for name, dataset in slices(corpus_split).items()} == {
+        name: dataset.names for name, dataset in found.items()
+    }
+    trained = {*corpus_split.train.names, *corpus_split.given.train.names} if corpus_split.given else set()
+    assert all(trained.isdisjoint(name.split()) for dataset in found.values() for name in dataset.names)
+    assert list(slices(Split(corpus_split.train, corpus_split.validation, corpus_split.test))) == ["test"]
+
+
+def test_outliers_can_be_typed_and_those_held_out_are_no_names(corpus_split: Split) -> None:
+    for text in (
+        *random_strings(list("abc"), NAMES.names, 50, RNG),
+        *keyboard_mashes(NAMES.names, 50, RNG),
+        *draw_phrases(["a b", "c"], 50, RNG),
+    ):
+        assert fold(text) == text
+    kinds = held_out_outliers(corpus_split, LETTERS)
+    assert list(kinds) == ["random letters", "keyboard mashes", "listed outliers", "pairs of listed outliers"]
+    assert set(kinds["listed outliers"]) == set(corpus_split.outliers[2])
+    assert all(set(NAMES.names).isdisjoint(strings) for strings in kinds.values())
+
+
+def _read(examples: Examples, characters: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Return the names and the outliers of an epoch, in letters."""
+    names: list[str] = []
+    others: list[str] = []
+    for batch in examples.deal():
+        assert len(batch.ids) <= 16
+        for ids, is_name, target in zip(batch.ids, batch.is_name, batch.targets, strict=True):
+            assert target.sum() == pytest.approx(is_name, abs=1e-3)
+            text = "".join(characters[i - 3] if i > 2 else "?" for i in ids[1:-1])
+            (names if is_name else others).append(text)
+    return names, others
+
+
+def test_an_epoch_holds_every_kind_in_its_share(corpus_split: Split) -> None:
+    characters = tuple(sorted({*LETTERS, *"wxyzhouserm", " "}))
+    ratios = {"invented_names": 0.5, "given_names": 0.1, "full_names": 0.2, "outliers": 0.3}
+    examples = Examples(corpus_split, characters, ExamplesConfig(batch_size=16, character_dropout=0, **ratios))
+    assert corpus_split.given
+    train, given, n = set(corpus_split.train.names), set(corpus_split.given.train.names), len(corpus_split.train)
+    for _ in range(2):
+        names, others = _read(examples, characters)
+        assert len(others) == pytest.approx(0.3 * n, rel=0.25)
+        assert (train | given).isdisjoint(others)
+        assert sum(name in train for name in names) == n
+        assert 0.1 * n - 1 <= sum(name in given for name in names) < 0.2 * n  # some are invented again
+        full = [name for name in names if " " in name]
+        assert 0.4 * 0.2 * n < len(full) <= 0.2 * n  # a label has no given names
+        assert all(set(name.split()) <= train | given for name in full)
+        invented = [name for name in names if " " not in name and name not in train | given]
+        assert 0 < len(invented) <= 0.5 * n
+
+
+def test_outliers_held_out_are_never_trained_on(corpus_split: Split) -> None:
+    characters = tuple(sorted({*LETTERS, *"wxyzhouserm", " "}))
+    examples = Examples(corpus_split, characters, ExamplesConfig(batch_size=16, character_dropout=0, teacher_share=0))
+    held_out = {text for kind in held_out_outliers(corpus_split, characters).values() for text in kind}
+    assert len(held_out) > 1000
+    for _ in range(5):
+        assert held_out.isdisjoint(_read(examples, characters)[1])
+
+
+def test_long_outliers_and_letterless_alphabets_do_not_end_a_training() -> None:
+    long = tuple(f"{i} {'w' * 90}" for i in range(30))
+    split = split_corpus(Corpus(NAMES, None, long), seed=0)
+    kinds = held_out_outliers(split, tuple(" 0123"))
+    assert kinds["pairs of listed outliers"]
+    assert all(fold(text) for strings in kinds.values() for text in strings)
+
+
+def test_a_handful_of_given_names_is_left_out() -> None:
+    few = build_dataset({label: [f"{label}{a}" for a in LETTERS] for label in "xyz"})
+    few = few.take(np.arange(len(few)) < 2)
+    assert split_corpus(Corpus(NAMES, few), seed=0).given is None
+
+
+def test_epochs_differ_and_a_seed_repeats_them(corpus_split: Split) -> None:
+    def deal(seed: int) -> list[bytes]:
+        examples = Examples(corpus_split, tuple(sorted({*LETTERS, *"xyz", " "})), ExamplesConfig(seed=seed))
+        return [b"".join(batch.ids.tobytes() for batch in examples.deal()) for _ in range(2)]
+
+    first, second = deal(0)
+    assert first != second
+    assert deal(0) == [first, second]
+    assert deal(1) != [first, second]
+
+
+def test_without_a_teacher_every_name_aims_at_its_label_alone(corpus_split: Split) -> None:
+    config = ExamplesConfig(teacher_share=0, outliers=0, full_names=0)
+    for batch in Examples(corpus_split, tuple(LETTERS), config).deal():
+        assert set(np.unique(batch.targets)) == {0.0, 1.0}
