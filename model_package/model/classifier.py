@@ -63,29 +63,18 @@ class ClassifierConfig(Shape):
 
 
 def _recurrent(
-    cell: type[nn.RNN | nn.GRU | nn.LSTM], *, bidirectional: bool = False
+    cell: type[nn.RNN | nn.GRU | nn.LSTM],
+    embedding: type[nn.Embedding | NgramEmbedding] = nn.Embedding,
+    *,
+    bidirectional: bool = False,
 ) -> Callable[[ClassifierConfig], nn.Module]:
     return lambda config: RecurrentNetwork(
         cell,
-        nn.Embedding(config.n_tokens, config.embedding_size),
+        embedding(config.n_tokens, config.embedding_size),
         config.n_outputs,
-        embedding_size=config.embedding_size,
         hidden_size=config.hidden_size,
         dropout=config.dropout,
         bidirectional=bidirectional,
-    )
-
-
-def _ngram_gru(config: ClassifierConfig) -> nn.Module:
-    embedding = NgramEmbedding(config.n_tokens, config.embedding_size)
-    return RecurrentNetwork(
-        nn.GRU,
-        embedding,
-        config.n_outputs,
-        embedding_size=embedding.size,
-        hidden_size=config.hidden_size,
-        dropout=config.dropout,
-        bidirectional=True,
     )
 
 
@@ -104,7 +93,7 @@ def _linear(config: ClassifierConfig) -> nn.Module:
 
 
 ARCHITECTURES: dict[str, Callable[[ClassifierConfig], nn.Module]] = {
-    "ngram_gru": _ngram_gru,
+    "ngram_gru": _recurrent(nn.GRU, NgramEmbedding, bidirectional=True),
     "bigru": _recurrent(nn.GRU, bidirectional=True),
     "gru": _recurrent(nn.GRU),
     "lstm": _recurrent(nn.LSTM),

@@ -20,7 +20,7 @@ class NgramEmbedding(nn.Module):
 
     def __init__(self, n_tokens: int, size: int) -> None:
         super().__init__()
-        self.size = 2 * (size // 2) + size // 4
+        self.embedding_dim = 2 * (size // 2) + size // 4
         self.single = nn.Embedding(n_tokens, size // 2)
         self.pair = nn.Embedding(_PAIR_ROWS, size // 2)
         self.triple = nn.Embedding(_TRIPLE_ROWS, size // 4)
@@ -48,17 +48,16 @@ class RecurrentNetwork(nn.Module):
     def __init__(
         self,
         cell: type[nn.RNN | nn.GRU | nn.LSTM],
-        embedding: nn.Module,
+        embedding: nn.Embedding | NgramEmbedding,
         n_outputs: int,
         *,
-        embedding_size: int,
         hidden_size: int,
         dropout: float,
         bidirectional: bool = False,
     ) -> None:
         super().__init__()
         self.embedding = embedding
-        self.recurrent = cell(embedding_size, hidden_size, batch_first=True, bidirectional=bidirectional)
+        self.recurrent = cell(embedding.embedding_dim, hidden_size, batch_first=True, bidirectional=bidirectional)
         self.dropout = nn.Dropout(dropout)
         self.readout = _readout((4 if bidirectional else 2) * hidden_size, n_outputs)
 
