@@ -5,12 +5,17 @@ from typing import Annotated
 from fastapi import Depends, Header, HTTPException, Request
 
 from api.metrics import Metrics
-from model.prediction import Predictor
+from api.reload import ServedModel
 
 
-async def _predictor(request: Request) -> Predictor:
-    predictor: Predictor = request.app.state.predictor
-    return predictor
+async def _served(request: Request) -> ServedModel:
+    served: ServedModel = request.app.state.host.current
+    return served
+
+
+async def _request_id(request: Request) -> str:
+    request_id: str = request.scope["request_id"]
+    return request_id
 
 
 async def _metrics(request: Request) -> Metrics:
@@ -24,6 +29,8 @@ async def require_json(content_type: Annotated[str, Header(include_in_schema=Fal
         raise HTTPException(415, "Send the body as application/json.")
 
 
-PredictorDep = Annotated[Predictor, Depends(_predictor)]
+ServedDep = Annotated[ServedModel, Depends(_served)]
+"""The model that answers this request, wholly."""
+RequestIdDep = Annotated[str, Depends(_request_id)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 RequireJson = Depends(require_json)

@@ -1,6 +1,7 @@
 """Prometheus objects of one app, and the ASGI middleware that feeds them. Holds no name, no key, no raw path."""
 
-from collections.abc import Iterable
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import (
     GC_COLLECTOR,
@@ -11,6 +12,8 @@ from prometheus_client import (
     Gauge,
     Histogram,
 )
+
+from model.prediction import Prediction
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -35,15 +38,35 @@ class Metrics:
         self.predictions = Counter(
             "predictions", "Names answered, by their most probable label.", ("label",), registry=self.registry
         )
+        self.abstentions = Counter(
+            "abstentions", "Names that no label should be believed of, by reason.", ("reason",), registry=self.registry
+        )
         self.model_info = Gauge(
             "model_info", "1 for the model that is served.", ("version", "architecture"), registry=self.registry
         )
 
+        self.model_reloads = Counter(
+            "model_reloads",
+            "Bundles that replaced the served one, or were refused.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        for outcome in ("loaded", "refused"):
+            self.model_reloads.labels(outcome)
+
     def describe_model(self, version: str, architecture: str, labels: Iterable[str]) -> None:
         """Name the served model; a label that was never answered counts 0 instead of being absent."""
+        self.model_info.clear()
         self.model_info.labels(version, architecture).set(1)
         for label in labels:
             self.predictions.labels(label)
+
+    def count_predictions(self, predictions: Sequence[Prediction]) -> None:
+        """Count answered names by their most probable label, and the abstentions."""
+        for label, number in Tally(p.labels[0] for p in predictions if p.labels).items():
+            self.predictions.labels(label).inc(number)
+        for reason, number in Tally(p.abstained for p in predictions if p.abstained).items():
+            self.abstentions.labels(reason).inc(number)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is the template, never the path."""

@@ -19,6 +19,14 @@ _SENTENCES = {
 }
 
 
+class FieldError(Exception):
+    """One field of a request cannot be answered; found after the request was parsed."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = FieldProblem(field=field, detail=detail)
+
+
 class ProblemResponse(JSONResponse):
     """A JSON response of the problem media type."""
 
@@ -36,6 +44,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(PredictionError, _prediction_error)
+    app.add_exception_handler(FieldError, _field_error)
     _describe(app)
 
 
@@ -61,13 +70,20 @@ async def _invalid_request(_: Request, error: Exception) -> ProblemResponse:
 
 
 def _field_problem(error: dict[str, Any]) -> FieldProblem:
-    path = [str(part) for part in error["loc"] if part != "body"]
+    path = [str(part) for part in error["loc"] if part not in {"body", "query"}]
     if error["type"] == "extra_forbidden":
         # The client chose this key; it may hold anything.
         path, message = path[:-1], "Unknown field; /docs lists the fields of this route"
     else:
         message = error["msg"]
+    if "prior" in path:  # what follows are labels of the client's choice
+        path = path[: path.index("prior") + 1]
     return FieldProblem(field=".".join(path) or "body", detail=message)
+
+
+async def _field_error(_: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, FieldError)
+    return problem_response(422, f"{error.problem.field}: {error.problem.detail}", [error.problem])
 
 
 async def _http_error(_: Request, error: Exception) -> ProblemResponse:

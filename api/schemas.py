@@ -1,10 +1,13 @@
 """Request and response bodies, with every bound that does not depend on the model."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.constants import DEFAULT_TOP_K, MAX_NAME_LENGTH
+from model.constants import DEFAULT_TOP_K, MAX_LABEL_LENGTH, MAX_NAME_LENGTH
+
+MAX_NAMES = 1000
+"""Names in one request; the stream takes any number."""
 
 
 class _Request(BaseModel):
@@ -28,6 +31,91 @@ class PredictionResponse(BaseModel):
     probabilities: Annotated[
         list[float], Field(description="Natural logarithms of probabilities.", examples=[[-1.24, -1.91]])
     ]
+
+
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH, examples=["Jordan"])]
+Label = Annotated[str, Field(max_length=MAX_LABEL_LENGTH, examples=["English"])]
+TopK = Annotated[
+    int | None,
+    Field(ge=1, description=f"Labels a name, at most as many as the model has; {DEFAULT_TOP_K} if left out."),
+]
+PriorWeights = Annotated[dict[Label, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(max_length=1000)]
+Abstain = Annotated[bool, Field(description="Give no labels for what does not look like a name, only say so.")]
+
+
+class PredictRequest(_Request):
+    """Names, and how to answer."""
+
+    names: Annotated[list[Name], Field(min_length=1, max_length=MAX_NAMES, examples=[["Jordan", "Kowalska"]])]
+    top_k: TopK = None
+    prior: Annotated[
+        Literal["natural", "uniform"] | PriorWeights,
+        Field(
+            description="How frequent labels are taken to be: as in the training names, alike, or weights by label; "
+            "labels that the weights leave out are ruled out."
+        ),
+    ] = "natural"
+    abstain: Abstain = False
+
+
+class LabelPrediction(BaseModel):
+    """Labels of one name, best first, with their probabilities and the natural logarithms of these."""
+
+    labels: Annotated[list[str], Field(examples=[["English", "Irish"]])]
+    probabilities: Annotated[list[float], Field(examples=[[0.29, 0.15]])]
+    log_probabilities: Annotated[list[float], Field(examples=[[-1.24, -1.91]])]
+    abstained: Annotated[
+        Literal["unfamiliar", "unknown characters"] | None,
+        Field(
+            description="Why no label should be believed: it does not look like a name, or most of its letters "
+            "cannot be read; then there are no labels."
+        ),
+    ]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_version: Annotated[str, Field(description="The version that answered.", examples=["a958e84ad9ac"])]
+    request_id: Annotated[
+        str, Field(description="The Idempotency-Key or X-Request-ID of the request, or one made for it.")
+    ]
+
+
+class PredictResponse(_Answer):
+    """One prediction a name, in the order of the names."""
+
+    predictions: list[LabelPrediction]
+
+
+class ExplainRequest(_Request):
+    """A name, and the label to explain; the most probable one if it is left out."""
+
+    name: Name
+    label: Label | None = None
+
+
+class ExplainResponse(_Answer):
+    """What each character, as the network reads it, adds to the natural-log probability of the label."""
+
+    label: str
+    log_probability: float
+    characters: Annotated[list[str], Field(examples=[["j", "o", "r", "d", "a", "n"]])]
+    contributions: Annotated[list[float], Field(description="One a character; negative ones speak against the label.")]
+
+
+class SimilarName(BaseModel):
+    """A training name, folded, and its similarity to the name asked about: over 0, and 1 for the same letters."""
+
+    name: str
+    similarity: float
+
+
+class SimilarResponse(_Answer):
+    """The label that was searched, and its most similar training names, nearest first."""
+
+    label: str
+    similar: list[SimilarName]
 
 
 class ServiceMessage(BaseModel):

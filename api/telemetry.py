@@ -1,8 +1,11 @@
 """One JSON log line and one metric sample per request. Pure ASGI; logs no name, no body, no query, no raw path."""
 
 import logging
+import re
+import secrets
 import time
 import traceback
+from collections.abc import Iterable
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -14,6 +17,7 @@ from api.problems import problem_response
 logger = logging.getLogger("api")
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _QUIET_ROUTES = {"/livez", "/readyz", "/metrics"}
 
 
@@ -33,6 +37,15 @@ def configure_logging(level: str) -> None:
     logging.getLogger("uvicorn.access").disabled = True
 
 
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the client's own id if it has a plain one, or a new one."""
+    given = dict(headers)
+    for header in (b"idempotency-key", b"x-request-id"):
+        if _REQUEST_ID.fullmatch(given.get(header, b"")):
+            return given[header].decode()
+    return secrets.token_hex(8)
+
+
 class RequestTelemetry:
     """Measure each request, log it, and answer 500 when the app below fails."""
 
@@ -46,12 +59,14 @@ class RequestTelemetry:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        scope["request_id"] = request_id = _request_id(scope["headers"])
         status = 0
 
         async def watching_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:

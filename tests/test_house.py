@@ -53,16 +53,24 @@ MODEL = {
 API = {
     "settings": set(),
     "schemas": {"model.constants"},
-    "metrics": set(),
+    "metrics": {"model.prediction"},
     "problems": {"api.schemas", "model.errors"},
     "limits": {"api.problems"},
     "telemetry": {"api.metrics", "api.problems"},
-    "dependencies": {"api.metrics", "model.prediction"},
-    "routes.compat": {"api.dependencies", "api.schemas", "model.errors"},
+    "reload": {
+        *("api.metrics", "model.artifacts", "model.constants", "model.errors"),
+        *("model.prediction", "model.similarity", "model.store"),
+    },
+    "answers": {"api.metrics", "api.problems", "api.reload", "model.errors", "model.prediction"},
+    "dependencies": {"api.metrics", "api.reload"},
+    "routes.compat": {"api.answers", "api.dependencies", "api.schemas"},
+    "routes.predict": {
+        *("api.answers", "api.dependencies", "api.schemas"),
+        *("model.constants", "model.explanation", "model.similarity"),
+    },
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
-        *("api.problems", "api.limits", "api.metrics", "api.routes", "api.settings", "api.telemetry"),
-        *("model.prediction", "model.store"),
+        *("api.problems", "api.limits", "api.metrics", "api.reload", "api.routes", "api.settings", "api.telemetry"),
     },
     "__main__": {"api.main", "api.settings", "api.telemetry", "model.errors"},
 }

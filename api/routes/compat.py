@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import MetricsDep, PredictorDep, RequireJson
+from api import answers
+from api.answers import JsonResponse
+from api.dependencies import MetricsDep, RequireJson, ServedDep
 from api.schemas import PROBLEM_RESPONSES, PredictionRequest, PredictionResponse, ServiceMessage
-from model.errors import InvalidNameError
 
 router = APIRouter(tags=["classifier"])
 
@@ -16,14 +17,10 @@ async def check_service() -> ServiceMessage:
     return ServiceMessage(Message="Hello world from service")
 
 
-@router.post("/get_prediction", dependencies=[RequireJson], responses=PROBLEM_RESPONSES)
-async def get_prediction(
-    request: PredictionRequest, predictor: PredictorDep, metrics: MetricsDep
-) -> PredictionResponse:
+@router.post(
+    "/get_prediction", dependencies=[RequireJson], responses=PROBLEM_RESPONSES, response_model=PredictionResponse
+)
+async def get_prediction(request: PredictionRequest, served: ServedDep, metrics: MetricsDep) -> JsonResponse:
     """Answer with the labels that a name looks like, best first."""
     # On the event loop on purpose: the model call is shorter than a hop to a worker thread.
-    (prediction,) = predictor.predict([request.name], request.n_predictions)
-    if not prediction.labels:
-        raise InvalidNameError("Most letters of the name do not occur in the names the model was trained on.")
-    metrics.predictions.labels(prediction.labels[0]).inc()
-    return PredictionResponse(predictions=list(prediction.labels), probabilities=list(prediction.log_probs))
+    return JsonResponse(answers.predict_compat(served, metrics, request.name, request.n_predictions))

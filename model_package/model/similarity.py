@@ -15,7 +15,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from model.artifacts import read_bundle
+from model.artifacts import Bundle, read_bundle
 from model.constants import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, SIMILAR_FILE
 from model.errors import BundleError, InvalidTopKError, UnknownLabelError
 from model.postings import MARK, Postings
@@ -93,12 +93,16 @@ class SimilarNames:
         Raises:
             BundleError: the bundle is missing, incomplete or tampered with, or holds no index of its labels.
         """
-        bundle = read_bundle(directory)
+        return cls.from_bundle(read_bundle(directory))
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> Self:
+        """Return the index of a bundle that was read. Raises BundleError if it holds none of its labels."""
         if SIMILAR_FILE not in bundle.files:
-            raise BundleError(f"{directory} holds no {SIMILAR_FILE}: an older version wrote it; train it again.")
+            raise BundleError(f"The bundle holds no {SIMILAR_FILE}: an older version wrote it; train it again.")
         index = cls(bundle.files[SIMILAR_FILE])
         if index.labels != bundle.metadata.labels:
-            raise BundleError(f"{directory / SIMILAR_FILE} has other labels than the metadata; train it again.")
+            raise BundleError(f"{SIMILAR_FILE} has other labels than the metadata; train the bundle again.")
         return index
 
     def nearest(self, name: str, label: str, n: int = DEFAULT_NEIGHBOURS) -> list[Neighbour]:

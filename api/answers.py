@@ -1,0 +1,93 @@
+"""Predictions to the bytes of an answer; what an ordinary route and the fast lane have in common. Knows no request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+
+import msgspec
+from fastapi import Response
+
+from api.metrics import Metrics
+from api.problems import FieldError
+from api.reload import ServedModel
+from model.errors import InvalidNameError
+from model.prediction import Prediction, Prior
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How names are to be answered under /v1; with `abstain`, what is not familiar gets no labels."""
+
+    top_k: int | None = None
+    prior: Prior = "natural"
+    abstain: bool = False
+
+
+class JsonResponse(Response):
+    """JSON that is bytes already."""
+
+    media_type = "application/json"
+
+
+def predict_compat(served: ServedModel, metrics: Metrics, name: str, top_k: int | None) -> bytes:
+    """Return the body of POST /get_prediction.
+
+    Raises:
+        PredictionError: the name or the number of labels cannot be answered.
+    """
+    (prediction,) = served.predictor.predict([name], top_k)
+    if not prediction.labels:
+        raise InvalidNameError("Most letters of the name do not occur in the names the model was trained on.")
+    metrics.count_predictions([prediction])
+    return _encode({"predictions": prediction.labels, "probabilities": prediction.log_probs})
+
+
+def predict(
+    served: ServedModel,
+    metrics: Metrics,
+    request_id: str,
+    names: Sequence[str],
+    options: Options,
+) -> bytes:
+    """Return the body of POST /v1/predict.
+
+    Raises:
+        FieldError: a name cannot be one; it says which.
+        PredictionError: the number of labels or the prior cannot be answered.
+    """
+    try:
+        predictions = served.predictor.predict(names, options.top_k, options.prior)
+    except InvalidNameError:
+        raise _at_its_place(served, names) from None
+    metrics.count_predictions(predictions)
+    return _encode(
+        {
+            "model_version": served.version,
+            "request_id": request_id,
+            "predictions": [describe(prediction, abstain=options.abstain) for prediction in predictions],
+        }
+    )
+
+
+def _at_its_place(served: ServedModel, names: Sequence[str]) -> FieldError:
+    """Return the error of the first name that cannot be one."""
+    for place, name in enumerate(names):
+        try:
+            served.predictor.read(name)
+        except InvalidNameError as error:
+            return FieldError(f"names.{place}", str(error))
+    raise AssertionError("one of them was refused")
+
+
+def describe(prediction: Prediction, *, abstain: bool) -> dict[str, object]:
+    """Return one prediction in its shape under /v1; see `Options`."""
+    withheld = abstain and prediction.abstained is not None
+    log_probs = () if withheld else prediction.log_probs
+    return {
+        "labels": () if withheld else prediction.labels,
+        "probabilities": [exp(log_prob) for log_prob in log_probs],
+        "log_probabilities": log_probs,
+        "abstained": prediction.abstained,
+    }

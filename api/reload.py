@@ -1,0 +1,96 @@
+"""The model that is served, and its replacement while requests go on. Knows no route.
+
+A request takes `ModelHost.current` once and answers wholly by it, whatever is swapped in meanwhile.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from api.metrics import Metrics
+from model.artifacts import read_bundle
+from model.constants import END_ID, METADATA_FILE, START_ID, UNKNOWN_ID
+from model.errors import BundleError
+from model.prediction import Predictor
+from model.similarity import SimilarNames
+from model.store import resolve_bundle
+
+logger = logging.getLogger("api")
+
+_WATCH_SECONDS = 1.0
+_Signature = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A verified bundle, ready to answer."""
+
+    predictor: Predictor
+    similar: SimilarNames
+
+    @property
+    def version(self) -> str:
+        """The version that every answer names."""
+        return self.predictor.metadata.version
+
+    @classmethod
+    def load(cls, path: Path, *, threads: int) -> Self:
+        """Load a bundle, or a store's champion, and answer once, so that the first request is not the slow one.
+
+        Raises:
+            BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
+        """
+        bundle = read_bundle(resolve_bundle(path))
+        served = cls(Predictor(bundle, threads=threads), SimilarNames.from_bundle(bundle))
+        served.predictor.log_probs_of_ids([[START_ID, UNKNOWN_ID, END_ID]])
+        return served
+
+
+class ModelHost:
+    """Holds the served model and watches where it came from."""
+
+    def __init__(self, path: Path, *, threads: int, metrics: Metrics) -> None:
+        self._path = path
+        self._threads = threads
+        self._metrics = metrics
+        self._seen = _signature(path)
+        self._take(ServedModel.load(path, threads=threads))
+
+    async def watch(self) -> None:
+        """Load what appears at the path and swap it in; a refused bundle leaves the old one serving."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Look once; reading and verifying happen in a thread, the swap is one assignment."""
+        signature = await asyncio.to_thread(_signature, self._path)
+        if signature == self._seen:
+            return
+        self._seen = signature  # a refused bundle is tried again when it changes, not every second
+        try:
+            served = await asyncio.to_thread(ServedModel.load, self._path, threads=self._threads)
+        except BundleError as error:
+            self._metrics.model_reloads.labels("refused").inc()
+            logger.error("model refused, the old one goes on serving", extra={"reason": str(error)})  # noqa: TRY400
+            return
+        self._metrics.model_reloads.labels("loaded").inc()
+        self._take(served)
+
+    def _take(self, served: ServedModel) -> None:
+        self.current = served
+        metadata = served.predictor.metadata
+        self._metrics.describe_model(metadata.version, metadata.architecture, served.predictor.labels)
+        logger.info("model loaded", extra={"version": metadata.version, "labels": len(metadata.labels)})
+
+
+def _signature(path: Path) -> _Signature | str:
+    """Return what changes when the bundle does: its folder and its metadata file, which is replaced last."""
+    try:
+        folder = resolve_bundle(path)
+        status = (folder / METADATA_FILE).stat()
+    except (BundleError, OSError) as error:
+        return str(error)
+    return folder.name, status.st_ino, status.st_mtime_ns

@@ -1,0 +1,73 @@
+"""What a name looks like: one or many in the same shape."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.concurrency import run_in_threadpool
+
+from api import answers
+from api.answers import JsonResponse, Options
+from api.dependencies import MetricsDep, RequestIdDep, RequireJson, ServedDep
+from api.schemas import (
+    PROBLEM_RESPONSES,
+    ExplainRequest,
+    ExplainResponse,
+    PredictRequest,
+    PredictResponse,
+    SimilarResponse,
+)
+from model.constants import DEFAULT_NEIGHBOURS, MAX_NAME_LENGTH, MAX_NEIGHBOURS
+from model.explanation import explain
+from model.similarity import similar
+
+router = APIRouter(prefix="/v1", tags=["classifier"], responses=PROBLEM_RESPONSES)
+
+_ON_THE_LOOP = 8
+"""So few names take less time than a hop to a thread and back, and hold no probe up."""
+
+
+@router.post("/predict", dependencies=[RequireJson], response_model=PredictResponse)
+async def predict(
+    request: PredictRequest, served: ServedDep, metrics: MetricsDep, request_id: RequestIdDep
+) -> JsonResponse:
+    """Answer with the labels that each name looks like, best first, in the order of the names.
+
+    All names are answered, or none: a name that cannot be one is named by its place in the list.
+    """
+    options = Options(request.top_k, request.prior, request.abstain)
+    question = (served, metrics, request_id, request.names, options)
+    if len(request.names) <= _ON_THE_LOOP:
+        return JsonResponse(answers.predict(*question))
+    return JsonResponse(await run_in_threadpool(answers.predict, *question))
+
+
+@router.post("/explain", dependencies=[RequireJson])
+async def explain_label(request: ExplainRequest, served: ServedDep, request_id: RequestIdDep) -> ExplainResponse:
+    """Show what each letter adds to the log-probability of a label, or of the most probable one."""
+    explanation = await run_in_threadpool(explain, served.predictor, request.name, request.label)
+    return ExplainResponse(
+        model_version=served.version,
+        request_id=request_id,
+        label=explanation.label,
+        log_probability=explanation.log_prob,
+        characters=list(explanation.characters),
+        contributions=list(explanation.contributions),
+    )
+
+
+@router.get("/similar")
+async def similar_names(
+    served: ServedDep,
+    request_id: RequestIdDep,
+    name: Annotated[str, Query(min_length=1, max_length=MAX_NAME_LENGTH, examples=["Kowalska"])],
+    n: Annotated[int, Query(ge=1, le=MAX_NEIGHBOURS)] = DEFAULT_NEIGHBOURS,
+    label: Annotated[str | None, Query(description="The label to search; the most probable one if left out.")] = None,
+) -> SimilarResponse:
+    """Find the training names of a label that are most like a name."""
+    found = await run_in_threadpool(similar, served.predictor, served.similar, name, label, n)
+    return SimilarResponse(
+        model_version=served.version,
+        request_id=request_id,
+        label=found.label,
+        similar=[{"name": one.name, "similarity": one.similarity} for one in found.neighbours],
+    )
