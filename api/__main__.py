@@ -9,6 +9,8 @@ import uvicorn
 from pydantic import ValidationError
 
 from api.main import create_app
+from api.protocol import connection_class
+from api.server import Server
 from api.settings import PREFIX, LogLevel, Settings
 from api.telemetry import configure_logging
 from model.errors import BundleError
@@ -30,16 +32,18 @@ def main() -> None:
         _give_up(str(error))
     # uvicorn raises the signal again once it has drained; an asked-for end is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
-        http="h11",  # httptools, the default, reads a header of any length into memory
+        http=connection_class(app.state.guard),
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
         server_header=False,
     )
+    Server(config, app.state.guard, drain_seconds=settings.drain_seconds).run()
 
 
 def _give_up(reason: str) -> NoReturn:

@@ -5,12 +5,18 @@ from typing import Annotated
 from fastapi import Depends, Header, HTTPException, Request
 
 from api.metrics import Metrics
+from api.protocol import Guard
 from api.reload import ServedModel
 
 
 async def _served(request: Request) -> ServedModel:
     served: ServedModel = request.app.state.host.current
     return served
+
+
+async def _guard(request: Request) -> Guard:
+    guard: Guard = request.app.state.guard
+    return guard
 
 
 async def _request_id(request: Request) -> str:
@@ -31,6 +37,7 @@ async def require_json(content_type: Annotated[str, Header(include_in_schema=Fal
 
 ServedDep = Annotated[ServedModel, Depends(_served)]
 """The model that answers this request, wholly."""
+GuardDep = Annotated[Guard, Depends(_guard)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 RequireJson = Depends(require_json)

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api import problems
+from api.fast_lane import FastLane
 from api.limits import BodyLimit
 from api.metrics import Metrics
+from api.protocol import Guard
 from api.reload import ModelHost
 from api.routes import compat, predict, probes
 from api.settings import Settings
@@ -36,6 +38,15 @@ def create_app(settings: Settings) -> FastAPI:
         version=host.current.version,
         redirect_slashes=False,  # a redirect would quote the request's host and query
         lifespan=lifespan,
+    )
+    lane = FastLane(host, metrics)
+    app.state.guard = Guard(
+        bounds=settings,
+        fast_lane=lane,
+        hot_paths=lane.paths,
+        stream_paths=frozenset({"/v1/predict/stream", "/v1/predict/file"}),
+        probe_paths=frozenset({b"/livez", b"/readyz", b"/metrics"}),
+        refused=lambda status: metrics.observe_request("OTHER", "unmatched", status, 0),
     )
     app.state.host = host
     app.state.metrics = metrics

@@ -1,6 +1,6 @@
 """Every error to application/problem+json. Never quotes the request: it may hold a person's name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -33,10 +33,12 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
 
-def problem_response(status: int, detail: str, errors: Sequence[FieldProblem] = ()) -> ProblemResponse:
+def problem_response(
+    status: int, detail: str, errors: Sequence[FieldProblem] = (), headers: Mapping[str, str] | None = None
+) -> ProblemResponse:
     """Build the one shape of every error."""
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors) or None)
-    return ProblemResponse(problem.model_dump(exclude_none=True), status_code=status)
+    return ProblemResponse(problem.model_dump(exclude_none=True), status_code=status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
@@ -88,9 +90,8 @@ async def _field_error(_: Request, error: Exception) -> ProblemResponse:
 
 async def _http_error(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
-    response = problem_response(error.status_code, _SENTENCES.get(error.status_code, error.detail))
-    response.headers.update(error.headers or {})
-    return response
+    sentence = _SENTENCES.get(error.status_code, error.detail)
+    return problem_response(error.status_code, sentence, headers=error.headers)
 
 
 async def _prediction_error(_: Request, error: Exception) -> ProblemResponse:

@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -37,12 +37,11 @@ def configure_logging(level: str) -> None:
     logging.getLogger("uvicorn.access").disabled = True
 
 
-def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
     """Return the client's own id if it has a plain one, or a new one."""
-    given = dict(headers)
     for header in (b"idempotency-key", b"x-request-id"):
-        if _REQUEST_ID.fullmatch(given.get(header, b"")):
-            return given[header].decode()
+        if _REQUEST_ID.fullmatch(headers.get(header, b"")):
+            return headers[header].decode()
     return secrets.token_hex(8)
 
 
@@ -59,7 +58,7 @@ class RequestTelemetry:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        scope["request_id"] = request_id = _request_id(scope["headers"])
+        scope["request_id"] = request_id = request_id_of(dict(scope["headers"]))
         status = 0
 
         async def watching_send(message: Message) -> None:

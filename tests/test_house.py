@@ -62,7 +62,12 @@ API = {
         *("model.prediction", "model.similarity", "model.store"),
     },
     "answers": {"api.metrics", "api.problems", "api.reload", "model.errors", "model.prediction"},
-    "dependencies": {"api.metrics", "api.reload"},
+    "protocol": {"api.problems", "api.settings"},
+    "server": {"api.protocol"},
+    "fast_lane": {
+        *("api.answers", "api.metrics", "api.problems", "api.protocol", "api.reload", "api.telemetry", "model.errors"),
+    },
+    "dependencies": {"api.metrics", "api.protocol", "api.reload"},
     "routes.compat": {"api.answers", "api.dependencies", "api.schemas"},
     "routes.predict": {
         *("api.answers", "api.dependencies", "api.schemas"),
@@ -70,9 +75,10 @@ API = {
     },
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
-        *("api.problems", "api.limits", "api.metrics", "api.reload", "api.routes", "api.settings", "api.telemetry"),
+        *("api.fast_lane", "api.problems", "api.limits", "api.metrics", "api.protocol", "api.reload"),
+        *("api.routes", "api.settings", "api.telemetry"),
     },
-    "__main__": {"api.main", "api.settings", "api.telemetry", "model.errors"},
+    "__main__": {"api.main", "api.protocol", "api.server", "api.settings", "api.telemetry", "model.errors"},
 }
 # The command line may call any room; heavy ones inside the verbs.
 COMMANDS = {"commands.answering", "commands.promotion", "commands.terminal", "commands.training"}

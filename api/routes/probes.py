@@ -1,9 +1,9 @@
 """What Kubernetes and Prometheus ask. Two truths: the process is not stuck; it may get traffic."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
 
-from api.dependencies import MetricsDep
+from api.dependencies import GuardDep, MetricsDep
 from api.schemas import Status
 
 router = APIRouter(tags=["operations"])
@@ -18,8 +18,10 @@ async def livez() -> Status:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
-async def readyz() -> Status:
-    """Answer once a verified model is loaded: the listener opens only after that."""
+async def readyz(guard: GuardDep) -> Status:
+    """Answer until the process is to end; the listener opens once a verified model is loaded."""
+    if guard.draining:
+        raise HTTPException(503, "The service is about to end.", {"Retry-After": "1"})
     return Status(status="ready")
 
 

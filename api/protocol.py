@@ -1,0 +1,264 @@
+"""HTTP/1.1 on a socket: uvicorn's protocol with bounds, deadlines, load shedding and a fast lane. Knows no route.
+
+A request is handed on once it is whole, so a client that sends slowly costs a socket and nothing else; only streams
+are handed on at once. No timers: `Server` sweeps all connections every second.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from math import inf
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.problems import problem_response
+from api.settings import Settings
+
+Header = tuple[bytes, bytes]
+
+_HEAD_BYTES = 16 * 1024
+_LINGER_SECONDS = 5.0
+_BUSY = "The service has more to do than it can; try again in a second."
+
+
+class _HeadTooLongError(Exception):
+    """Ends the parser's work; httptools makes an error of its own of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HotRequest:
+    """A whole request to a path of the fast lane."""
+
+    path: bytes
+    headers: Sequence[Header]
+    body: bytes
+    client: str
+
+
+FastLane = Callable[[HotRequest], tuple[Sequence[Header], bytes] | None]
+"""Headers and body of a 200, or None: the ordinary route answers, whatever the answer is."""
+
+
+@dataclass(slots=True)
+class Guard:
+    """What all connections share: bounds, the counts that they bound, and who answers at once."""
+
+    bounds: Settings
+    fast_lane: FastLane
+    hot_paths: frozenset[bytes]
+    stream_paths: frozenset[str]
+    probe_paths: frozenset[bytes]
+    refused: Callable[[int], None]  # told the status of what is refused below the app
+    draining: bool = False
+    streams: int = 0
+    _this_turn: int = 0
+
+    def full(self, n_tasks: int) -> bool:
+        """Tell whether as much is under way as may be: requests being answered, and those of this turn of the loop."""
+        return n_tasks - self.streams + self._this_turn >= self.bounds.max_concurrency
+
+    def count_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Count a request that is answered within this turn of the event loop."""
+        if self._this_turn == 0:
+            loop.call_soon(self._end_turn)
+        self._this_turn += 1
+
+    def _end_turn(self) -> None:
+        self._this_turn = 0
+
+    async def stream(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run an app, counted as a stream."""
+        self.streams += 1
+        try:
+            await app(scope, receive, send)
+        finally:
+            self.streams -= 1
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    guard: Guard  # of the subclass that `Server` makes
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a head, not for long."""
+        super().connection_made(transport)
+        self._bounds = self.guard.bounds
+        self._plain_app = self.app
+        self._receiving = self._handed_on = self._refused = False
+        self._head_bytes = self._unsent = 0
+        self._unsent_since = 0.0
+        self._deadline = self.loop.time() + self._bounds.head_seconds
+        self._too_large = f"A request body may have at most {self._bounds.max_body_bytes} bytes."
+        if len(self.connections) > self._bounds.max_connections:
+            self._refuse(503, _BUSY)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, or discard what follows a refusal."""
+        if not self._refused:
+            super().data_received(data)
+
+    # --- what httptools calls
+
+    def on_message_begin(self) -> None:
+        """Start a request."""
+        super().on_message_begin()
+        self._receiving = True
+        self._handed_on = False
+        self._head_bytes = 0
+        self._pending = b""
+        self._deadline = self.loop.time() + self._bounds.head_seconds
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._count_head(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Hand a stream on at once; wait for the body of everything else."""
+        self._deadline = self.loop.time() + self._bounds.body_seconds
+        if self.url.partition(b"?")[0].decode("ascii", "replace") in self.guard.stream_paths:
+            self._hand_on(self._stream, full=self.guard.streams >= self._bounds.max_streams)
+        elif self._declared() > self._bounds.max_body_bytes:
+            self._refuse(413, self._too_large)
+        elif self.expect_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.expect_100_continue = False
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if self._refused:
+            return
+        if self._handed_on:
+            self._deadline = self.loop.time() + self._bounds.idle_seconds
+            super().on_body(body)
+        elif len(self._pending) + len(body) > self._bounds.max_body_bytes:
+            self._refuse(413, self._too_large)
+        else:
+            self._pending = self._pending + body if self._pending else body
+
+    def on_message_complete(self) -> None:
+        """Answer a whole request, or hand it on."""
+        if self._refused:
+            return
+        self._receiving = False
+        self._deadline = inf
+        if not self._handed_on:
+            full = self.guard.full(len(self.tasks)) and self.url not in self.guard.probe_paths
+            if not full and self._answer_at_once():
+                return
+            self._hand_on(self._plain_app, full=full)
+        super().on_message_complete()
+
+    # --- ways to answer
+
+    def _answer_at_once(self) -> bool:
+        guard = self.guard
+        if self.url not in guard.hot_paths or self.parser.get_method() != b"POST":
+            return False
+        in_order = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
+        if not in_order or self.parser.get_http_version() != "1.1":
+            return False
+        guard.count_turn(self.loop)
+        client = self.client[0] if self.client else ""
+        answer = guard.fast_lane(HotRequest(self.url, self.headers, self._pending, client))
+        if answer is None:
+            return False
+        self._write(b"HTTP/1.1 200 OK\r\n", *answer, keep_alive=self.parser.should_keep_alive() and not guard.draining)
+        self.server_state.total_requests += 1
+        self._deadline = self.loop.time() + self._bounds.keep_alive_seconds
+        return True
+
+    def _hand_on(self, app: ASGIApp, *, full: bool) -> None:
+        """Start the app on what there is of the request."""
+        self._handed_on = True
+        self.app = self._shed if full else app
+        super().on_headers_complete()
+        if self.guard.draining:
+            self.cycle.keep_alive = False
+        if self._pending:
+            super().on_body(self._pending)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.guard.stream(self._plain_app, scope, receive, send)
+
+    async def _shed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.guard.refused(503)
+        await problem_response(503, _BUSY, headers={"retry-after": "1"})(scope, receive, send)
+
+    def _write(self, status_line: bytes, headers: Sequence[Header], body: bytes, *, keep_alive: bool) -> None:
+        parts = [status_line]
+        for name, value in (*self.server_state.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        end = b"\r\n\r\n" if keep_alive else b"\r\nconnection: close\r\n\r\n"
+        parts += (b"content-length: ", str(len(body)).encode(), end, body)
+        self.transport.write(b"".join(parts))
+        if not keep_alive and not self._refused:
+            self.transport.close()
+
+    # --- refusals below the app
+
+    def _count_head(self, n_bytes: int) -> None:
+        self._head_bytes += n_bytes
+        if self._head_bytes > _HEAD_BYTES:
+            raise _HeadTooLongError
+
+    def _declared(self) -> int:
+        declared = dict(self.headers).get(b"content-length", b"")
+        return int(declared) if declared.isdigit() else 0
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours is a problem
+        """Answer what httptools cannot read, or what `_count_head` refused."""
+        if self._head_bytes > _HEAD_BYTES:
+            self._refuse(431, f"The head of a request may have at most {_HEAD_BYTES} bytes.")
+        else:
+            self._refuse(400, "The request is not valid HTTP.")
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """Answer and read on for a while: closing on unread bytes would take the answer back."""
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        self.guard.refused(status)
+        line = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
+        body = bytes(problem_response(status, sentence).body)
+        self._write(line, [(b"content-type", b"application/problem+json")], body, keep_alive=False)
+        self._deadline = self.loop.time() + _LINGER_SECONDS
+
+    # --- what `Server` calls
+
+    def sweep(self, now: float) -> None:
+        """Close the connection if its client is too slow."""
+        unsent = self.transport.get_write_buffer_size()
+        if not unsent or unsent != self._unsent:
+            self._unsent, self._unsent_since = unsent, now
+        elif now - self._unsent_since > self._bounds.idle_seconds:
+            self.transport.abort()  # close() would wait for a client that does not read
+        if now <= self._deadline:
+            return
+        if self._refused or not self._receiving:
+            self.transport.close()
+        elif self._handed_on and self.flow.read_paused:
+            self._deadline = now + self._bounds.idle_seconds  # it is we who are slow
+        elif self._handed_on and self.cycle.response_started:
+            self.transport.abort()  # half an answer must not look whole
+        else:
+            self._refuse(408, "The request did not arrive in time.")
+
+    def shutdown(self) -> None:
+        """Close at once, unless a request is on its way: then after its answer."""
+        if not self._receiving or self._handed_on:
+            super().shutdown()
+
+
+def connection_class(guard: Guard) -> type[Any]:
+    """Return the class that uvicorn makes connections of."""
+    return type("Connection", (GuardedProtocol,), {"guard": guard})
