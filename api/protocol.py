@@ -5,6 +5,7 @@ are handed on at once. No timers: `Server` sweeps all connections every second.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,7 +21,8 @@ from api.settings import Settings
 Header = tuple[bytes, bytes]
 
 _HEAD_BYTES = 16 * 1024
-_LINGER_SECONDS = 5.0
+_LINGER_SECONDS = 2.0
+_MAX_PIPELINED = 100
 _BUSY = "The service has more to do than it can; try again in a second."
 
 
@@ -87,6 +89,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Wait for a head, not for long."""
         super().connection_made(transport)
         self._bounds = self.guard.bounds
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: drops what a client never reads, even after a close
+            timeout = int(self._bounds.idle_seconds * 1000)
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
         self._plain_app = self.app
         self._receiving = self._handed_on = self._refused = False
         self._head_bytes = self._unsent = 0
@@ -94,7 +99,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._deadline = self.loop.time() + self._bounds.head_seconds
         self._too_large = f"A request body may have at most {self._bounds.max_body_bytes} bytes."
         if len(self.connections) > self._bounds.max_connections:
-            self._refuse(503, _BUSY)
+            self._refuse(503, _BUSY, linger=False)
 
     def data_received(self, data: bytes) -> None:
         """Read on, or discard what follows a refusal."""
@@ -182,8 +187,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._handed_on = True
         self.app = self._shed if full else app
         super().on_headers_complete()
-        if self.guard.draining:
+        overrun = len(self.pipeline) >= _MAX_PIPELINED
+        if self.guard.draining or overrun:
             self.cycle.keep_alive = False
+        self._refused = overrun  # what is queued is answered, what follows is not read
         if self._pending:
             super().on_body(self._pending)
 
@@ -222,8 +229,8 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._refuse(400, "The request is not valid HTTP.")
 
-    def _refuse(self, status: int, sentence: str) -> None:
-        """Answer and read on for a while: closing on unread bytes would take the answer back."""
+    def _refuse(self, status: int, sentence: str, *, linger: bool = True) -> None:
+        """Answer, and read on for a while where more is on its way: closing on unread bytes takes the answer back."""
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
@@ -232,6 +239,10 @@ class GuardedProtocol(HttpToolsProtocol):
         body = bytes(problem_response(status, sentence).body)
         self._write(line, [(b"content-type", b"application/problem+json")], body, keep_alive=False)
         self._deadline = self.loop.time() + _LINGER_SECONDS
+        if linger:
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     # --- what `Server` calls
 
@@ -251,7 +262,7 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self._handed_on and self.cycle.response_started:
             self.transport.abort()  # half an answer must not look whole
         else:
-            self._refuse(408, "The request did not arrive in time.")
+            self._refuse(408, "The request did not arrive in time.", linger=False)
 
     def shutdown(self) -> None:
         """Close at once, unless a request is on its way: then after its answer."""

@@ -64,6 +64,7 @@ API = {
     "answers": {"api.metrics", "api.problems", "api.reload", "model.errors", "model.prediction"},
     "protocol": {"api.problems", "api.settings"},
     "server": {"api.protocol"},
+    "workers": set(),
     "fast_lane": {
         *("api.answers", "api.metrics", "api.problems", "api.protocol", "api.reload", "api.telemetry", "model.errors"),
     },

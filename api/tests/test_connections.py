@@ -1,0 +1,226 @@
+"""What clients do on the wire, by mistake or on purpose, against a server with short deadlines."""
+
+import json
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.tests.conftest import Server, start, stop
+
+BODY = b'{"name": "Jordan"}'
+HEAD = b"POST /get_prediction HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+REQUEST = HEAD + b"content-length: %d\r\n\r\n" % len(BODY) + BODY
+PATIENCE = 20
+
+
+@pytest.fixture(scope="module")
+def strict(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"HEAD_SECONDS": "1", "BODY_SECONDS": "1", "IDLE_SECONDS": "1", "KEEP_ALIVE_SECONDS": "1"}
+    running = start(bundle, tmp_path_factory.mktemp("strict") / "log", **settings, MAX_CONCURRENCY="4")
+    yield running
+    assert stop(running) == 0
+
+
+def _connect(server: Server) -> socket.socket:
+    url = server.client.base_url
+    connection = socket.create_connection((url.host, url.port), timeout=PATIENCE)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    received = b""
+    while chunk := connection.recv(65536):
+        received += chunk
+    return received
+
+
+def _statuses(stream: bytes) -> list[int]:
+    return [int(part[:3]) for part in stream.split(b"HTTP/1.1 ")[1:]]
+
+
+def _rss_mb(server: Server) -> float:
+    pages = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"", None),
+        (b"POST /get_predic", 408),
+        (HEAD, 408),
+        (HEAD + b"content-length: 18\r\n\r\n", 408),
+        (HEAD + b"content-length: 18\r\n\r\n" + BODY[:9], 408),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n", 408),
+        (REQUEST, 200),
+    ],
+    ids=[
+        "silent",
+        "half a line",
+        "half a head",
+        "no body",
+        "half a body",
+        "half a chunked body",
+        "idle after an answer",
+    ],
+)
+def test_who_stands_still_is_closed(strict: Server, sent: bytes, status: int | None) -> None:
+    with _connect(strict) as connection:
+        connection.sendall(sent)
+        answer = _read_all(connection)
+    assert _statuses(answer) == ([status] if status else [])
+    if status == 408:
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
+        assert b"application/problem+json" in answer
+
+
+def test_who_drips_is_closed_too(strict: Server) -> None:
+    with _connect(strict) as connection:
+        try:
+            for byte in HEAD + b"content-length: 18\r\n\r\n" + BODY:
+                connection.sendall(bytes([byte]))
+                time.sleep(0.05)
+            answer = _read_all(connection)
+        except ConnectionError:
+            return
+    assert _statuses(answer) == [408]
+
+
+def test_who_never_reads_is_closed(strict: Server) -> None:
+    with _connect(strict) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setblocking(False)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                connection.send(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 100)
+            except BlockingIOError:
+                time.sleep(0.05)
+            except ConnectionError:
+                return
+    pytest.fail("the connection stayed open")
+
+
+def test_good_clients_are_answered_among_half_open_ones(strict: Server) -> None:
+    held = [_connect(strict) for _ in range(100)]
+    for place, connection in enumerate(held):
+        connection.sendall((b"", b"POST", HEAD + b"content-length: 18\r\n\r\n{")[place % 3])
+    answers = [strict.client.post("/get_prediction", json={"name": "Jordan"}).status_code for _ in range(50)]
+    assert answers == [200] * 50
+    for connection in held:
+        _read_all(connection)
+        connection.close()
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 50000000", b"transfer-encoding: chunked"])
+def test_50_mb_are_refused_unbuffered_and_the_answer_arrives(strict: Server, framing: bytes) -> None:
+    before, piece = _rss_mb(strict), b"x" * 1_000_000
+    if b"chunked" in framing:
+        piece = b"%x\r\n%s\r\n" % (len(piece), piece)
+    with _connect(strict) as connection:
+        connection.sendall(HEAD + framing + b"\r\n\r\n")
+        for _ in range(50):
+            connection.sendall(piece)
+        assert _statuses(connection.recv(65536)) == [413]
+    assert _rss_mb(strict) - before < 5
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\nx-long: " + b"a" * 1_000_000 + b"\r\n\r\n", 431),
+        (b"GET /livez?" + b"a" * 100_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", 431),
+        (b"GET /livez HTTP/1.1\r\n" + b"a: b\r\n" * 100_000, 431),
+        (b"Secretname\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01", 400),
+        (HEAD + b"content-length: -1\r\n\r\n", 400),
+        (HEAD + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n", 400),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\nSecretname\r\n", 400),
+        (HEAD + b"content-length: 99999999999999999999999\r\n\r\n", 400),
+    ],
+)
+def test_what_is_not_http_is_a_problem(strict: Server, sent: bytes, status: int) -> None:
+    with _connect(strict) as connection:
+        connection.sendall(sent)
+        answer = _read_all(connection)
+    assert _statuses(answer) == [status]
+    assert b"application/problem+json" in answer
+    assert b"Secretname" not in answer
+
+
+def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
+    ordinary = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
+    last = REQUEST.replace(b"host: x", b"host: x\r\nconnection: close")
+    with _connect(server) as connection:
+        connection.sendall(REQUEST + ordinary + REQUEST + ordinary + last)
+        answer = _read_all(connection)
+    assert _statuses(answer) == [200] * 5
+    bodies = [b"predictions" in part for part in answer.split(b"HTTP/1.1 ")[1:]]
+    assert bodies == [True, False, True, False, True]
+
+
+def test_a_body_that_waits_for_100_continue_is_asked_for(server: Server) -> None:
+    with _connect(server) as connection:
+        connection.sendall(HEAD + b"expect: 100-continue\r\ncontent-length: 18\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 100")
+        connection.sendall(BODY)
+        assert _statuses(connection.recv(65536)) == [200]
+
+
+def test_a_request_split_at_any_byte_is_answered(server: Server) -> None:
+    with _connect(server) as connection:
+        for place in range(1, len(REQUEST)):
+            connection.sendall(REQUEST[:place])
+            time.sleep(0.0005)
+            connection.sendall(REQUEST[place:])
+            assert _statuses(connection.recv(65536)) == [200]
+
+
+def test_what_is_too_much_at_once_is_shed_and_probes_are_not(strict: Server) -> None:
+    close = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    with _connect(strict) as connection:
+        connection.sendall(REQUEST * 50 + close)
+        answer = _read_all(connection)
+    statuses = _statuses(answer)
+    assert len(statuses) == 51
+    assert set(statuses) == {200, 503}
+    assert statuses[-1] == 200
+    assert answer.count(b"retry-after: 1") == statuses.count(503)
+    assert f'status="503"}} {statuses.count(503)}' in strict.client.get("/metrics").text
+    assert strict.client.post("/get_prediction", json={"name": "Jordan"}).status_code == 200
+
+
+def test_sigterm_answers_200_requests_in_flight_and_drains(bundle: Path, tmp_path: Path) -> None:
+    server = start(bundle, tmp_path / "log", DRAIN_SECONDS="1")
+    held = [_connect(server) for _ in range(200)]
+    for connection in held:
+        connection.sendall(REQUEST[:-9])
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert server.client.get("/readyz").status_code == 503
+    answer = httpx.post(f"{server.client.base_url}/get_prediction", json={"name": "Jordan"})
+    assert answer.status_code == 200
+    assert answer.headers["connection"] == "close"
+    time.sleep(1)  # past the drain: the listener is closed
+    answers: list[bytes] = []
+
+    def finish(connection: socket.socket) -> None:
+        with connection:
+            connection.sendall(REQUEST[-9:])
+            answers.append(_read_all(connection))
+
+    threads = [threading.Thread(target=finish, args=(connection,)) for connection in held]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [_statuses(answer) for answer in answers] == [[200]] * 200
+    server.client.close()
+    assert server.process.wait(timeout=30) == 0

@@ -1,0 +1,29 @@
+"""Threads for work that would hold the event loop up, and a bounded queue before them. Knows no route."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from fastapi import HTTPException
+
+T = TypeVar("T")
+
+_THREADS = 2
+_MAX_WAITING = 32
+"""A second or two of the largest requests on one core; who comes later would only wait longer."""
+
+
+class Workers:
+    """Runs functions in threads; of one app, on one event loop."""
+
+    def __init__(self) -> None:
+        self._limiter = CapacityLimiter(_THREADS)
+
+    async def run(self, function: Callable[..., T], *args: object) -> T:
+        """Return what the function does, run in a thread. Raises HTTPException 503 if too many wait already."""
+        if self._limiter.statistics().tasks_waiting >= _MAX_WAITING:
+            raise HTTPException(
+                503, "The service has more to do than it can; try again in a second.", {"Retry-After": "1"}
+            )
+        return await run_sync(function, *args, limiter=self._limiter)
