@@ -7,6 +7,7 @@ from fastapi import Depends, Header, HTTPException, Request
 from api.metrics import Metrics
 from api.protocol import Guard
 from api.reload import ServedModel
+from api.workers import Workers
 
 
 async def _served(request: Request) -> ServedModel:
@@ -17,6 +18,11 @@ async def _served(request: Request) -> ServedModel:
 async def _guard(request: Request) -> Guard:
     guard: Guard = request.app.state.guard
     return guard
+
+
+async def _workers(request: Request) -> Workers:
+    workers: Workers = request.app.state.workers
+    return workers
 
 
 async def _request_id(request: Request) -> str:
@@ -38,6 +44,7 @@ async def require_json(content_type: Annotated[str, Header(include_in_schema=Fal
 ServedDep = Annotated[ServedModel, Depends(_served)]
 """The model that answers this request, wholly."""
 GuardDep = Annotated[Guard, Depends(_guard)]
+WorkersDep = Annotated[Workers, Depends(_workers)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 RequireJson = Depends(require_json)

@@ -11,16 +11,13 @@ from typing import Any
 import msgspec
 
 from api import answers
-from api.answers import Options
+from api.answers import ON_THE_LOOP, Options
 from api.metrics import Metrics
 from api.problems import FieldError
 from api.protocol import Header, HotRequest
 from api.reload import ModelHost, ServedModel
 from api.telemetry import request_id_of
 from model.errors import PredictionError
-
-_MAX_NAMES = 8
-"""More are answered in a thread."""
 
 _decode = msgspec.json.Decoder().decode
 _Body = tuple[ServedModel, str, dict[str, Any]]
@@ -73,7 +70,7 @@ class FastLane:
     def _predict(self, served: ServedModel, request_id: str, document: dict[str, Any]) -> bytes | None:
         names, top_k = document.pop("names", None), document.pop("top_k", None)
         prior, abstain = document.pop("prior", "natural"), document.pop("abstain", False)
-        if document or type(names) is not list or not 1 <= len(names) <= _MAX_NAMES or not _is_count(top_k):
+        if document or type(names) is not list or not 1 <= len(names) <= ON_THE_LOOP or not _is_count(top_k):
             return None
         if not all(type(name) is str for name in names) or type(abstain) is not bool:
             return None

@@ -15,6 +15,7 @@ from api.reload import ModelHost
 from api.routes import compat, predict, probes
 from api.settings import Settings
 from api.telemetry import RequestTelemetry
+from api.workers import Workers
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.host = host
     app.state.metrics = metrics
+    app.state.workers = Workers()
     for routes in (compat, predict, probes):
         app.include_router(routes.router)
     problems.install(app)

@@ -68,7 +68,7 @@ API = {
     "fast_lane": {
         *("api.answers", "api.metrics", "api.problems", "api.protocol", "api.reload", "api.telemetry", "model.errors"),
     },
-    "dependencies": {"api.metrics", "api.protocol", "api.reload"},
+    "dependencies": {"api.metrics", "api.protocol", "api.reload", "api.workers"},
     "routes.compat": {"api.answers", "api.dependencies", "api.schemas"},
     "routes.predict": {
         *("api.answers", "api.dependencies", "api.schemas"),
@@ -77,7 +77,7 @@ API = {
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
         *("api.fast_lane", "api.problems", "api.limits", "api.metrics", "api.protocol", "api.reload"),
-        *("api.routes", "api.settings", "api.telemetry"),
+        *("api.routes", "api.settings", "api.telemetry", "api.workers"),
     },
     "__main__": {"api.main", "api.protocol", "api.server", "api.settings", "api.telemetry", "model.errors"},
 }

@@ -3,11 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.concurrency import run_in_threadpool
 
 from api import answers
-from api.answers import JsonResponse, Options
-from api.dependencies import MetricsDep, RequestIdDep, RequireJson, ServedDep
+from api.answers import ON_THE_LOOP, JsonResponse, Options
+from api.dependencies import MetricsDep, RequestIdDep, RequireJson, ServedDep, WorkersDep
 from api.schemas import (
     PROBLEM_RESPONSES,
     ExplainRequest,
@@ -22,13 +21,10 @@ from model.similarity import similar
 
 router = APIRouter(prefix="/v1", tags=["classifier"], responses=PROBLEM_RESPONSES)
 
-_ON_THE_LOOP = 8
-"""So few names take less time than a hop to a thread and back, and hold no probe up."""
-
 
 @router.post("/predict", dependencies=[RequireJson], response_model=PredictResponse)
 async def predict(
-    request: PredictRequest, served: ServedDep, metrics: MetricsDep, request_id: RequestIdDep
+    request: PredictRequest, served: ServedDep, metrics: MetricsDep, request_id: RequestIdDep, workers: WorkersDep
 ) -> JsonResponse:
     """Answer with the labels that each name looks like, best first, in the order of the names.
 
@@ -36,15 +32,17 @@ async def predict(
     """
     options = Options(request.top_k, request.prior, request.abstain)
     question = (served, metrics, request_id, request.names, options)
-    if len(request.names) <= _ON_THE_LOOP:
+    if len(request.names) <= ON_THE_LOOP:
         return JsonResponse(answers.predict(*question))
-    return JsonResponse(await run_in_threadpool(answers.predict, *question))
+    return JsonResponse(await workers.run(answers.predict, *question))
 
 
 @router.post("/explain", dependencies=[RequireJson])
-async def explain_label(request: ExplainRequest, served: ServedDep, request_id: RequestIdDep) -> ExplainResponse:
+async def explain_label(
+    request: ExplainRequest, served: ServedDep, request_id: RequestIdDep, workers: WorkersDep
+) -> ExplainResponse:
     """Show what each letter adds to the log-probability of a label, or of the most probable one."""
-    explanation = await run_in_threadpool(explain, served.predictor, request.name, request.label)
+    explanation = await workers.run(explain, served.predictor, request.name, request.label)
     return ExplainResponse(
         model_version=served.version,
         request_id=request_id,
@@ -57,14 +55,16 @@ async def explain_label(request: ExplainRequest, served: ServedDep, request_id: 
 
 @router.get("/similar")
 async def similar_names(
+    *,
     served: ServedDep,
     request_id: RequestIdDep,
+    workers: WorkersDep,
     name: Annotated[str, Query(min_length=1, max_length=MAX_NAME_LENGTH, examples=["Kowalska"])],
     n: Annotated[int, Query(ge=1, le=MAX_NEIGHBOURS)] = DEFAULT_NEIGHBOURS,
     label: Annotated[str | None, Query(description="The label to search; the most probable one if left out.")] = None,
 ) -> SimilarResponse:
     """Find the training names of a label that are most like a name."""
-    found = await run_in_threadpool(similar, served.predictor, served.similar, name, label, n)
+    found = await workers.run(similar, served.predictor, served.similar, name, label, n)
     return SimilarResponse(
         model_version=served.version,
         request_id=request_id,
