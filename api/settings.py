@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     """Open connections; what comes on top gets 503."""
     head_seconds: Annotated[float, Field(gt=0, le=3600)] = 10
     """Time for the head of a request to arrive."""
-    body_seconds: Annotated[float, Field(gt=0, le=3600)] = 20
+    body_seconds: Annotated[float, Field(gt=0, le=3600)] = 10
     """Time for the body of a request to arrive."""
     idle_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
     """Time that a stream may stand still, or an answer go unread."""

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from api.settings import Settings
+
 CHART = Path(__file__).parents[1] / "infra" / "chart_api"
 OVERLAYS = ("values.dev.yaml", "values.prod.yaml")
 
@@ -91,8 +93,9 @@ def test_a_rollout_takes_no_pod_away_early(overlay: str) -> None:
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     (container,) = spec["template"]["spec"]["containers"]
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(container)
-    pause = int(container["lifecycle"]["preStop"]["exec"]["command"][-1])
-    assert 0 < pause < spec["template"]["spec"]["terminationGracePeriodSeconds"]
+    drain = next(int(e["value"]) for e in container["env"] if e["name"] == "NAME_CLASSIFIER_DRAIN_SECONDS")
+    grace = Settings.model_fields["shutdown_grace_seconds"].default
+    assert 0 < drain < drain + grace < spec["template"]["spec"]["terminationGracePeriodSeconds"]
 
 
 def test_the_service_selects_the_serving_pods_only() -> None:
