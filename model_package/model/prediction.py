@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import exp, isfinite, log
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from model.artifacts import Bundle, BundleMetadata, read_bundle
 from model.calibration import change_prior
-from model.constants import DEFAULT_TOP_K, ONNX_FILE
+from model.constants import DEFAULT_TOP_K, ONNX_FILE, UNKNOWN_ID
 from model.errors import BundleError, InvalidNameError, InvalidPriorError, InvalidTopKError
-from model.utils import build_vocabulary, encode, fold, group_by_length, is_readable, log_softmax, transliterate
+from model.utils import Ids, build_vocabulary, encode, fold, group_by_length, is_readable, log_softmax, transliterate
 
 Prior = Literal["natural", "uniform"] | Mapping[str, float]
 """How frequent labels are taken to be: as in the training names, alike, or weights by label; others are ruled out."""
@@ -51,9 +51,15 @@ class OnnxClassifier:
 
     def compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """Return outputs (N, L + 1) of N token sequences of any lengths: logits of the labels, and of being a name."""
+        if len(sequences) == 1:
+            return self._run(np.array(sequences, dtype=np.int64))
         outputs = np.empty((len(sequences), self.n_outputs), dtype=np.float64)
         for positions, ids in group_by_length(sequences):
-            outputs[positions] = self._session.run(None, {"ids": ids})[0]
+            outputs[positions] = self._run(ids)
+        return outputs
+
+    def _run(self, ids: Ids) -> NDArray[np.float64]:
+        outputs: NDArray[np.float64] = self._session.run(None, {"ids": ids})[0]
         return outputs
 
 
@@ -65,6 +71,7 @@ class Predictor:
         self.labels = bundle.metadata.labels
         self.n_parameters = bundle.n_parameters
         self._vocabulary = build_vocabulary(bundle.metadata.characters)
+        self._known = frozenset(self._vocabulary)
         self._classifier = OnnxClassifier(bundle.files[ONNX_FILE], threads=threads)
         if self._classifier.n_outputs != len(self.labels) + 1:
             raise BundleError(
@@ -111,18 +118,21 @@ class Predictor:
             top_k = min(DEFAULT_TOP_K, len(self.labels))
         if not 1 <= top_k <= len(self.labels):
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
+        if len(names) == 1 and prior == "natural":
+            return [self._predict_one(names[0], top_k)]
         texts = [self.read(name) for name in names]
-        outputs = self._classifier.compute_outputs([encode(text, self._vocabulary) for text in texts])
+        sequences = [encode(text, self._vocabulary) for text in texts]
+        outputs = self._classifier.compute_outputs(sequences)
         log_probs = self._apply_prior(self._calibrate(outputs), prior)
         if prior != "natural":
             top_k = min(top_k, int(np.count_nonzero(self._weights(prior))))
         best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
-        familiar = (outputs[:, -1] >= self.metadata.abstention_threshold).tolist()
+        columns = (best.tolist(), np.take_along_axis(log_probs, best, axis=1).tolist(), outputs[:, -1].tolist())
         return [
-            Prediction(tuple(self.labels[i] for i in ids), tuple(row[ids].tolist()), None if known else "unfamiliar")
-            if is_readable(text, self._vocabulary)
+            self._predict_from(label_ids, row, familiarity)
+            if self._is_readable(text, ids)
             else Prediction((), (), "unknown characters")
-            for text, ids, row, known in zip(texts, best, log_probs, familiar, strict=True)
+            for text, ids, label_ids, row, familiarity in zip(texts, sequences, *columns, strict=True)
         ]
 
     def predict_label(self, name: str) -> str:
@@ -135,7 +145,7 @@ class Predictor:
     def read(self, name: str) -> str:
         """Return a name as the network reads it: folded, unknown letters in Latin ones. Raises as `fold` does."""
         folded = fold(name)
-        return folded if self._vocabulary.keys() >= set(folded) else transliterate(folded, self._vocabulary)
+        return folded if self._known.issuperset(folded) else transliterate(folded, self._vocabulary)
 
     def encode(self, name: str) -> list[int]:
         """Return a name's token ids: start, one per character that `read` gives, end. Raises as `fold` does."""
@@ -144,6 +154,27 @@ class Predictor:
     def log_probs_of_ids(self, sequences: Sequence[Sequence[int]], prior: Prior = "natural") -> NDArray[np.float64]:
         """Return what `log_probs` does, of token ids."""
         return self._apply_prior(self._calibrate(self._classifier.compute_outputs(sequences)), prior)
+
+    def _is_readable(self, text: str, ids: Sequence[int]) -> bool:
+        # most names are letters alone, all known
+        return (UNKNOWN_ID not in ids and text.isalpha()) or is_readable(text, self._vocabulary)
+
+    def _predict_one(self, name: str, top_k: int) -> Prediction:
+        """Return what `predict` does under the natural prior; on the few numbers of one row, Python outruns numpy."""
+        text = self.read(name)
+        ids = encode(text, self._vocabulary)
+        if not self._is_readable(text, ids):
+            return Prediction((), (), "unknown characters")
+        *logits, familiarity = self._classifier.compute_outputs([ids])[0].tolist()
+        best = sorted(range(len(logits)), key=logits.__getitem__, reverse=True)[:top_k]
+        temperature, largest = self.metadata.temperature, logits[best[0]]
+        log_total = log(sum([exp((logit - largest) / temperature) for logit in logits]))
+        log_probs = [(logits[i] - largest) / temperature - log_total for i in best]
+        return self._predict_from(best, log_probs, familiarity)
+
+    def _predict_from(self, label_ids: list[int], log_probs: list[float], familiarity: float) -> Prediction:
+        abstained: Abstention | None = None if familiarity >= self.metadata.abstention_threshold else "unfamiliar"
+        return Prediction(tuple([self.labels[i] for i in label_ids]), tuple(log_probs), abstained)
 
     def _calibrate(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         return log_softmax(outputs[:, :-1] / self.metadata.temperature)

@@ -31,6 +31,8 @@ def clean(name: str) -> str:
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidNameError(f"A name may have at most {MAX_NAME_LENGTH} characters.")
     name = " ".join(name.split())
+    if name and name.isascii() and name.isprintable():  # as most are: nothing to refuse, to take out or to compose
+        return name.translate(_PUNCTUATION)
     categories = [unicodedata.category(c) for c in name]
     if not _REFUSED_CATEGORIES.isdisjoint(categories):
         raise InvalidNameError("A name may not hold control characters, surrogates or unassigned code points.")
@@ -95,7 +97,7 @@ def build_vocabulary(characters: Sequence[str]) -> dict[str, int]:
 
 def encode(folded: str, vocabulary: Mapping[str, int]) -> list[int]:
     """Return token ids: start, one per character, end; a character outside the vocabulary is UNKNOWN_ID."""
-    return [START_ID, *(vocabulary.get(c, UNKNOWN_ID) for c in folded), END_ID]
+    return [START_ID, *[vocabulary.get(c, UNKNOWN_ID) for c in folded], END_ID]
 
 
 def is_readable(text: str, vocabulary: Mapping[str, int]) -> bool:

@@ -190,6 +190,15 @@ def test_a_batch_equals_its_singles_in_order(bundle: Path, split: Split) -> None
     assert np.abs(predictor.log_probs(names) - singles).max() < 1e-6
 
 
+def test_a_name_is_answered_alike_alone_and_among_others(bundle: Path, split: Split) -> None:
+    predictor = Predictor.load(bundle)
+    names = [*split.test.names, "xqzkvbnm", "van der O`Kowalski", "Ковалски", "- '", "王小明", "a" * 100]
+    for name, among_others in zip(names, predictor.predict(names, top_k=3), strict=True):
+        (alone,) = predictor.predict([name], top_k=3)
+        assert (alone.labels, alone.abstained) == (among_others.labels, among_others.abstained)
+        assert alone.log_probs == pytest.approx(among_others.log_probs, abs=1e-6)
+
+
 def test_case_and_diacritics_do_not_change_an_answer(bundle: Path) -> None:
     predictor = Predictor.load(bundle)
     first, *others = predictor.predict(["Rossini", "ROSSINI", "rössíni", " rossini "])
