@@ -1,4 +1,4 @@
-"""Run the service: `python -m api`."""
+"""Run the service: `python -m api`; make an API key for it: `python -m api key NAME`."""
 
 import logging
 import signal
@@ -8,10 +8,11 @@ from typing import NoReturn
 import uvicorn
 from pydantic import ValidationError
 
+from api.keys import new_key
 from api.main import create_app
 from api.protocol import connection_class
 from api.server import Server
-from api.settings import PREFIX, LogLevel, Settings
+from api.settings import LogLevel, Settings, explain
 from api.telemetry import configure_logging
 from model.errors import BundleError
 
@@ -19,6 +20,27 @@ logger = logging.getLogger("api")
 
 
 def main() -> None:
+    """Serve, or make a key; anything else is refused with a line on how to call it."""
+    match sys.argv[1:]:
+        case []:
+            serve()
+        case ["key", name]:
+            show_new_key(name)
+        case _:
+            sys.exit("usage: python -m api [key NAME]")
+
+
+def show_new_key(name: str) -> None:
+    """Write a new key and its entry for the settings; the key is kept nowhere."""
+    try:
+        key, entry = new_key(name)
+    except ValidationError:
+        sys.exit("A key's name has 1 to 64 letters of a to z, digits, dots, dashes and underscores.")
+    sys.stdout.write(f"{key}\n{entry}\n")
+    sys.stderr.write("First the key, which is not shown again; below it, its entry for the settings.\n")
+
+
+def serve() -> None:
     """Serve until SIGTERM or Ctrl-C; bad settings or a bad bundle end it with one sentence and exit code 1."""
     configure_logging(LogLevel.INFO)
     try:
@@ -26,8 +48,7 @@ def main() -> None:
         configure_logging(settings.log_level)
         app = create_app(settings)
     except ValidationError as error:
-        problems = (f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-        _give_up("; ".join(problems))
+        _give_up(explain(error))
     except BundleError as error:
         _give_up(str(error))
     # uvicorn raises the signal again once it has drained; an asked-for end is no failure.

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import problems
+from api import problems, security
+from api.admission import Admission
 from api.fast_lane import FastLane
 from api.limits import BodyLimit
 from api.metrics import Metrics
@@ -25,6 +26,7 @@ def create_app(settings: Settings) -> FastAPI:
         BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
     """
     metrics = Metrics()
+    admission = Admission(settings, metrics)
     host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics)
 
     @asynccontextmanager
@@ -38,6 +40,10 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Which labels does this name look like?",
         version=host.current.version,
         redirect_slashes=False,  # a redirect would quote the request's host and query
+        openapi_url=security.OPENAPI_PATH if settings.docs_enabled else None,  # without it, there are no pages either
+        docs_url=security.DOCS_PATH,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         lifespan=lifespan,
     )
     lane = FastLane(host, metrics)
@@ -52,9 +58,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.host = host
     app.state.metrics = metrics
     app.state.workers = Workers()
-    for routes in (compat, predict, probes):
-        app.include_router(routes.router)
+    app.state.admission = admission
+    for router in (compat.router, predict.router, probes.router):
+        app.include_router(router)
+    if settings.metrics_enabled:
+        app.include_router(probes.metrics_router)
     problems.install(app)
+    security.describe(app, key_needed=bool(settings.api_keys))
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if admission.needed:
+        app.add_middleware(security.AdmissionControl, admission=admission)
+    if settings.cors_origins:  # outside admission: a browser asks for permission without a key
+        app.add_middleware(security.CrossOrigin, origins=settings.cors_origins)
     app.add_middleware(RequestTelemetry, metrics=metrics)  # added last, so outermost
     return app

@@ -45,6 +45,11 @@ class Metrics:
             "model_info", "1 for the model that is served.", ("version", "architecture"), registry=self.registry
         )
 
+        self.rate_limit_errors = Counter(
+            "rate_limit_errors",
+            "Requests let in uncounted because the shared storage of limits did not answer.",
+            registry=self.registry,
+        )
         self.model_reloads = Counter(
             "model_reloads",
             "Bundles that replaced the served one, or were refused.",

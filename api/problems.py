@@ -14,7 +14,7 @@ from api.schemas import FieldProblem, Problem
 from model.errors import PredictionError
 
 _SENTENCES = {
-    404: "There is no such route; /docs lists them.",
+    404: "There is no such route; the OpenAPI document lists them.",
     405: "This route does not take that method.",
 }
 
@@ -75,7 +75,7 @@ def _field_problem(error: dict[str, Any]) -> FieldProblem:
     path = [str(part) for part in error["loc"] if part not in {"body", "query"}]
     if error["type"] == "extra_forbidden":
         # The client chose this key; it may hold anything.
-        path, message = path[:-1], "Unknown field; /docs lists the fields of this route"
+        path, message = path[:-1], "Unknown field; the OpenAPI document lists the fields of this route"
     else:
         message = error["msg"]
     if "prior" in path:  # what follows are labels of the client's choice

@@ -1,5 +1,6 @@
 """The chart, rendered by helm and checked against current Kubernetes schemas. No cluster is needed."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.settings import Settings
+from api.settings import PREFIX, Settings
 
 CHART = Path(__file__).parents[1] / "infra" / "chart_api"
 OVERLAYS = ("values.dev.yaml", "values.prod.yaml")
@@ -125,6 +126,43 @@ def test_the_version_label_follows_the_tag_within_its_limit() -> None:
     assert labels["app.kubernetes.io/version"] == f"1.2-{'x' * 58}"
 
 
+def test_production_needs_keys_from_a_secret_and_nothing_else_knows_them(tmp_path: Path) -> None:
+    objects = _render("--values", "values.prod.yaml", "--set", "apiKeys.secretName=mine")
+    spec = objects["Deployment"]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    (mount,) = container["volumeMounts"]
+    assert mount["readOnly"] is True
+    (volume,) = spec["volumes"]
+    assert volume["name"] == mount["name"]
+    assert volume["secret"]["secretName"] == "mine"
+    (item,) = volume["secret"]["items"]
+    environment = {entry["name"].removeprefix(PREFIX): entry.get("value") for entry in container["env"]}
+    assert environment["API_KEYS_FILE"] == f"{mount['mountPath']}/{item['path']}"
+    # what the chart says, the service takes: with the Secret's file in its place
+    (tmp_path / "keys.json").write_text(json.dumps([{"name": "one", "sha256": "0" * 64}]), encoding="utf-8")
+    environment["API_KEYS_FILE"] = str(tmp_path / "keys.json")
+    settings = Settings(**{name.lower(): value for name, value in environment.items() if value is not None})
+    assert settings.environment == "production"
+    assert settings.rate_limit
+    assert not settings.docs_enabled
+    assert "get_prediction" in str(objects["Pod"]["spec"]["containers"][0]["command"])
+
+
+def test_development_needs_no_secret() -> None:
+    spec = _render("--values", "values.dev.yaml")["Deployment"]["spec"]["template"]["spec"]
+    assert "volumes" not in spec
+    names = {entry["name"]: entry.get("value") for entry in spec["containers"][0]["env"]}
+    assert names[f"{PREFIX}ENVIRONMENT"] == "development"
+    assert f"{PREFIX}API_KEYS_FILE" not in names
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_notes_say_how_to_make_the_secret_that_is_needed(overlay: str) -> None:
+    done = _helm("install", "api-chart", ".", "--dry-run=client", "--values", overlay)
+    assert done.returncode == 0, done.stderr
+    assert ("create secret generic fastapi-ml-keys" in done.stdout) == (overlay == "values.prod.yaml")
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_holds_differences_only_on_one_screen(overlay: str) -> None:
     differences, defaults = _values(overlay), _values("values.yaml")
@@ -145,6 +183,14 @@ def test_an_overlay_holds_differences_only_on_one_screen(overlay: str) -> None:
         "service.port=0",
         "service.type=ExternalName",
         "logLevel=loud",
+        "production=true",
+        "production=true,apiKeys.secretName=keys,logLevel=debug",
+        "production=yes",
+        "apiKeys.secret=keys",
+        "apiKeys.secretName=Keys",
+        "rateLimit=lots",
+        "rateLimit=10/second;",
+        "docsEnabled=perhaps",
         "environment=Prod",
         "podDisruptionBudget.enabled=perhaps",
         "resources.limits.memory=lots",

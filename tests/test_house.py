@@ -51,12 +51,16 @@ MODEL = {
     "tracking": {"artifacts", "errors", "store"},
 }
 API = {
-    "settings": set(),
+    "quota": set(),
+    "settings": {"api.quota"},
+    "keys": {"api.settings"},
+    "admission": {"api.keys", "api.metrics", "api.quota", "api.settings"},
+    "security": {"api.admission", "api.problems"},
     "schemas": {"model.constants"},
     "metrics": {"model.prediction"},
     "problems": {"api.schemas", "model.errors"},
     "limits": {"api.problems"},
-    "telemetry": {"api.metrics", "api.problems"},
+    "telemetry": {"api.metrics", "api.problems", "api.security"},
     "reload": {
         *("api.metrics", "model.artifacts", "model.constants", "model.errors"),
         *("model.prediction", "model.similarity", "model.store"),
@@ -76,10 +80,12 @@ API = {
     },
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
-        *("api.fast_lane", "api.problems", "api.limits", "api.metrics", "api.protocol", "api.reload"),
-        *("api.routes", "api.settings", "api.telemetry", "api.workers"),
+        *("api.admission", "api.fast_lane", "api.limits", "api.metrics", "api.problems", "api.protocol"),
+        *("api.reload", "api.routes", "api.security", "api.settings", "api.telemetry", "api.workers"),
     },
-    "__main__": {"api.main", "api.protocol", "api.server", "api.settings", "api.telemetry", "model.errors"},
+    "__main__": {
+        *("api.keys", "api.main", "api.protocol", "api.server", "api.settings", "api.telemetry", "model.errors"),
+    },
 }
 # The command line may call any room; heavy ones inside the verbs.
 COMMANDS = {"commands.answering", "commands.promotion", "commands.terminal", "commands.training"}

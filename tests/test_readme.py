@@ -170,7 +170,8 @@ def test_the_configuration_shown_is_the_default(tmp_path: Path) -> None:
 def test_every_setting_route_and_verb_is_in_the_readme() -> None:
     for name, field in Settings.model_fields.items():
         row = next(line for line in README.splitlines() if line.startswith(f"| `{PREFIX}{name.upper()}` |"))
-        assert f"`{field.default}`" in row
+        shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        assert ("| none |" if field.default in {(), None, ""} else f"`{shown}`") in row
     for route in ("/get_prediction", "/check_service", "/livez", "/readyz", "/metrics", "/docs"):
         assert f"{route}`" in README
     help_text = _run("python -m model --help")

@@ -7,6 +7,7 @@ from api.dependencies import GuardDep, MetricsDep
 from api.schemas import Status
 
 router = APIRouter(tags=["operations"])
+metrics_router = APIRouter(tags=["operations"])
 
 
 @router.head("/livez", include_in_schema=False)
@@ -25,7 +26,7 @@ async def readyz(guard: GuardDep) -> Status:
     return Status(status="ready")
 
 
-@router.get("/metrics", response_class=Response)
+@metrics_router.get("/metrics", response_class=Response)
 async def get_metrics(request: Request, metrics: MetricsDep) -> Response:
     """Return all metrics as Prometheus text, or OpenMetrics where that is asked for."""
     try:

@@ -13,7 +13,7 @@ from api.tests.conftest import ROOT, start, stop
 from model.store import Store
 
 
-def _fail_to_start(**settings: str) -> str:
+def fail_to_start(**settings: str) -> str:
     environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in settings.items()}
     run = subprocess.run(
         [sys.executable, "-m", "api"],
@@ -31,18 +31,18 @@ def _fail_to_start(**settings: str) -> str:
 
 
 def test_a_bad_bundle_ends_the_start_with_one_line(bundle: Path, tmp_path: Path) -> None:
-    assert "cannot be read" in _fail_to_start(BUNDLE_DIR=str(tmp_path))
+    assert "cannot be read" in fail_to_start(BUNDLE_DIR=str(tmp_path))
     tampered = shutil.copytree(bundle, tmp_path / "tampered")
     content = bytearray((bundle / "model.onnx").read_bytes())
     content[len(content) // 2] ^= 1
     (tampered / "model.onnx").write_bytes(content)
-    assert "model.onnx does not match the hash" in _fail_to_start(BUNDLE_DIR=str(tampered))
+    assert "model.onnx does not match the hash" in fail_to_start(BUNDLE_DIR=str(tampered))
 
 
 def test_a_store_serves_its_champion(bundle: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     version = store.add(bundle).version
-    assert "without a champion" in _fail_to_start(BUNDLE_DIR=str(store.path))
+    assert "without a champion" in fail_to_start(BUNDLE_DIR=str(store.path))
     store.promote(version, instead_of=None)
     server = start(store.path, tmp_path / "log")
     try:
@@ -53,7 +53,7 @@ def test_a_store_serves_its_champion(bundle: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("setting", "value"), [("PORT", "99999"), ("THREADS", "0"), ("LOG_LEVEL", "loud")])
 def test_a_bad_setting_ends_the_start_with_its_name(setting: str, value: str) -> None:
-    assert _fail_to_start(**{setting: value}).startswith(f"NAME_CLASSIFIER_{setting}: ")
+    assert fail_to_start(**{setting: value}).startswith(f"NAME_CLASSIFIER_{setting}: ")
 
 
 def test_sigterm_ends_it_with_0(bundle: Path, tmp_path: Path) -> None:

@@ -15,6 +15,11 @@ fastapi-svc-{{ .Values.environment }}
 {{ .Values.image.repository }}:{{ include "name-classifier.tag" . }}
 {{- end }}
 
+{{/* Where the Secret with the API keys is mounted */}}
+{{- define "name-classifier.keysFolder" -}}
+/etc/name-classifier
+{{- end }}
+
 {{/* What selects the pods that serve; never changes within a release, and the test pod has another component */}}
 {{- define "name-classifier.selectorLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
