@@ -4,62 +4,72 @@ Whatever is not (another type, an unknown field, a name that cannot be one) is l
 one place that says what is wrong with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 import msgspec
+from starlette.types import Scope
 
 from api import answers
+from api.admission import Admission
 from api.answers import ON_THE_LOOP, Options
+from api.headers import SECURITY_HEADERS, Header, header_lines
 from api.metrics import Metrics
 from api.problems import FieldError
-from api.protocol import Header, HotRequest
 from api.reload import ModelHost, ServedModel
 from api.telemetry import request_id_of
 from model.errors import PredictionError
 
+_HEAD = header_lines([(b"content-type", b"application/json"), *SECURITY_HEADERS])
 _decode = msgspec.json.Decoder().decode
-_Body = tuple[ServedModel, str, dict[str, Any]]
 
 
 class FastLane:
     """Callable as `protocol.FastLane`."""
 
-    def __init__(self, host: ModelHost, metrics: Metrics) -> None:
+    paths: Mapping[bytes, str] = {b"/get_prediction": "/get_prediction", b"/v1/predict": "/v1/predict"}
+    """What it may be asked for, by POST: as sent, and as routed."""
+
+    def __init__(self, host: ModelHost, admission: Admission, metrics: Metrics) -> None:
         self._host = host
+        self._admission = admission
         self._metrics = metrics
-        self._answers: dict[bytes, Callable[[ServedModel, str, dict[str, Any]], bytes | None]] = {
-            b"/get_prediction": self._compat,
-            b"/v1/predict": self._predict,
-        }
+        self._answers = {"/get_prediction": self._compat, "/v1/predict": self._predict}
 
-    @property
-    def paths(self) -> frozenset[bytes]:
-        """What it may be asked for, by POST."""
-        return frozenset(self._answers)
-
-    def __call__(self, request: HotRequest) -> tuple[Sequence[Header], bytes] | None:
-        """Return headers and body of a 200, or None."""
+    def __call__(self, scope: Scope, body: bytes) -> tuple[bytes, bytes] | None:
+        """Return header lines and body of a 200, or None."""
         started = perf_counter()
-        headers = dict(request.headers)
-        if len(headers) != len(request.headers) or headers.get(b"content-type") != b"application/json":
+        sent = scope["headers"]
+        headers = dict(sent)
+        if len(headers) != len(sent) or headers.get(b"content-type") != b"application/json" or b"origin" in headers:
             return None
-        try:
-            document = _decode(request.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        if type(document) is not dict:
+        if (told := self._admit(scope)) is None:
             return None
         request_id = request_id_of(headers)
+        answer = self._answer(scope["path"], request_id, body)
+        if answer is None:
+            return None
+        self._metrics.observe_request("POST", scope["path"], 200, perf_counter() - started)
+        return b"%s%sx-request-id: %s\r\n" % (_HEAD, header_lines(told), request_id.encode()), answer
+
+    def _admit(self, scope: Scope) -> Sequence[Header] | None:
+        """Return what a request that is let in is told of its quota, or None; the ordinary route then refuses it."""
+        if not self._admission.needed:
+            return ()
+        if not self._admission.immediate:
+            return None
+        verdict = scope["verdict"] = self._admission.admit(scope["headers"], (scope["client"] or ("",))[0])
+        return None if verdict.refusal else verdict.headers
+
+    def _answer(self, path: str, request_id: str, body: bytes) -> bytes | None:
         try:
-            body = self._answers[request.path](self._host.current, request_id, document)
-        except (PredictionError, FieldError):
+            document = _decode(body)
+            if type(document) is not dict:
+                return None
+            return self._answers[path](self._host.current, request_id, document)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PredictionError, FieldError):
             return None
-        if body is None:
-            return None
-        self._metrics.observe_request("POST", request.path.decode(), 200, perf_counter() - started)
-        return [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())], body
 
     def _compat(self, served: ServedModel, _: str, document: dict[str, Any]) -> bytes | None:
         name, top_k = document.pop("name", None), document.pop("n_predictions", None)

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from api import problems, security
 from api.admission import Admission
 from api.fast_lane import FastLane
+from api.headers import DOCS_PATH, OPENAPI_PATH
 from api.limits import BodyLimit
 from api.metrics import Metrics
 from api.protocol import Guard
@@ -40,13 +41,13 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Which labels does this name look like?",
         version=host.current.version,
         redirect_slashes=False,  # a redirect would quote the request's host and query
-        openapi_url=security.OPENAPI_PATH if settings.docs_enabled else None,  # without it, there are no pages either
-        docs_url=security.DOCS_PATH,
+        openapi_url=OPENAPI_PATH if settings.docs_enabled else None,  # without it, there are no pages either
+        docs_url=DOCS_PATH,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         lifespan=lifespan,
     )
-    lane = FastLane(host, metrics)
+    lane = FastLane(host, admission, metrics)
     app.state.guard = Guard(
         bounds=settings,
         fast_lane=lane,

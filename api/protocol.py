@@ -6,7 +6,7 @@ are handed on at once. No timers: `Server` sweeps all connections every second.
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import inf
@@ -15,12 +15,12 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.headers import SECURITY_HEADERS, header_lines
 from api.problems import problem_response
 from api.settings import Settings
 
-Header = tuple[bytes, bytes]
-
 _HEAD_BYTES = 16 * 1024
+_PROBLEM_HEAD = header_lines([(b"content-type", b"application/problem+json"), *SECURITY_HEADERS])
 _LINGER_SECONDS = 2.0
 _MAX_PIPELINED = 100
 _BUSY = "The service has more to do than it can; try again in a second."
@@ -30,18 +30,11 @@ class _HeadTooLongError(Exception):
     """Ends the parser's work; httptools makes an error of its own of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class HotRequest:
-    """A whole request to a path of the fast lane."""
+FastLane = Callable[[Scope, bytes], tuple[bytes, bytes] | None]
+"""From a POST and its body to header lines and body of a 200, or None: the ordinary route answers, whatever it says.
 
-    path: bytes
-    headers: Sequence[Header]
-    body: bytes
-    client: str
-
-
-FastLane = Callable[[HotRequest], tuple[Sequence[Header], bytes] | None]
-"""Headers and body of a 200, or None: the ordinary route answers, whatever the answer is."""
+What the lane writes into the scope is there for the ordinary route.
+"""
 
 
 @dataclass(slots=True)
@@ -50,7 +43,7 @@ class Guard:
 
     bounds: Settings
     fast_lane: FastLane
-    hot_paths: frozenset[bytes]
+    hot_paths: Mapping[bytes, str]  # as sent, and as routed
     stream_paths: frozenset[str]
     probe_paths: frozenset[bytes]
     refused: Callable[[int], None]  # told the status of what is refused below the app
@@ -173,8 +166,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if not in_order or self.parser.get_http_version() != "1.1":
             return False
         guard.count_turn(self.loop)
-        client = self.client[0] if self.client else ""
-        answer = guard.fast_lane(HotRequest(self.url, self.headers, self._pending, client))
+        self.scope["path"] = guard.hot_paths[self.url]
+        answer = guard.fast_lane(self.scope, self._pending)  # type: ignore[arg-type]
         if answer is None:
             return False
         self._write(b"HTTP/1.1 200 OK\r\n", *answer, keep_alive=self.parser.should_keep_alive() and not guard.draining)
@@ -201,12 +194,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self.guard.refused(503)
         await problem_response(503, _BUSY, headers={"retry-after": "1"})(scope, receive, send)
 
-    def _write(self, status_line: bytes, headers: Sequence[Header], body: bytes, *, keep_alive: bool) -> None:
+    def _write(self, status_line: bytes, head: bytes, body: bytes, *, keep_alive: bool) -> None:
         parts = [status_line]
-        for name, value in (*self.server_state.default_headers, *headers):
+        for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
         end = b"\r\n\r\n" if keep_alive else b"\r\nconnection: close\r\n\r\n"
-        parts += (b"content-length: ", str(len(body)).encode(), end, body)
+        parts += (head, b"content-length: %d" % len(body), end, body)
         self.transport.write(b"".join(parts))
         if not keep_alive and not self._refused:
             self.transport.close()
@@ -237,7 +230,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.guard.refused(status)
         line = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
         body = bytes(problem_response(status, sentence).body)
-        self._write(line, [(b"content-type", b"application/problem+json")], body, keep_alive=False)
+        self._write(line, _PROBLEM_HEAD, body, keep_alive=False)
         self._deadline = self.loop.time() + _LINGER_SECONDS
         if linger:
             self.transport.write_eof()

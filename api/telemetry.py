@@ -11,9 +11,9 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.headers import security_headers
 from api.metrics import Metrics
 from api.problems import problem_response
-from api.security import security_headers
 
 logger = logging.getLogger("api")
 

@@ -51,26 +51,28 @@ MODEL = {
     "tracking": {"artifacts", "errors", "store"},
 }
 API = {
+    "headers": set(),
     "quota": set(),
     "settings": {"api.quota"},
     "keys": {"api.settings"},
     "admission": {"api.keys", "api.metrics", "api.quota", "api.settings"},
-    "security": {"api.admission", "api.problems"},
+    "security": {"api.admission", "api.headers", "api.problems"},
     "schemas": {"model.constants"},
     "metrics": {"model.prediction"},
     "problems": {"api.schemas", "model.errors"},
     "limits": {"api.problems"},
-    "telemetry": {"api.metrics", "api.problems", "api.security"},
+    "telemetry": {"api.headers", "api.metrics", "api.problems"},
     "reload": {
         *("api.metrics", "model.artifacts", "model.constants", "model.errors"),
         *("model.prediction", "model.similarity", "model.store"),
     },
     "answers": {"api.metrics", "api.problems", "api.reload", "model.errors", "model.prediction"},
-    "protocol": {"api.problems", "api.settings"},
+    "protocol": {"api.headers", "api.problems", "api.settings"},
     "server": {"api.protocol"},
     "workers": set(),
     "fast_lane": {
-        *("api.answers", "api.metrics", "api.problems", "api.protocol", "api.reload", "api.telemetry", "model.errors"),
+        *("api.admission", "api.answers", "api.headers", "api.metrics", "api.problems", "api.reload"),
+        *("api.telemetry", "model.errors"),
     },
     "dependencies": {"api.metrics", "api.protocol", "api.reload", "api.workers"},
     "routes.compat": {"api.answers", "api.dependencies", "api.schemas"},
@@ -80,7 +82,7 @@ API = {
     },
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
-        *("api.admission", "api.fast_lane", "api.limits", "api.metrics", "api.problems", "api.protocol"),
+        *("api.admission", "api.fast_lane", "api.headers", "api.limits", "api.metrics", "api.problems", "api.protocol"),
         *("api.reload", "api.routes", "api.security", "api.settings", "api.telemetry", "api.workers"),
     },
     "__main__": {

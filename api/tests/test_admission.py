@@ -105,9 +105,10 @@ def test_nothing_else_opens(guarded: Server, headers: dict[str, str], path: str)
     }
 
 
-def test_a_refused_body_is_not_read(guarded: Server) -> None:
-    answer = guarded.client.post(ROUTE, content=(b"x" * 1000 for _ in range(100)))
-    assert answer.status_code == 401
+@pytest.mark.parametrize(("pieces", "status"), [(10, 401), (100, 413)])
+def test_a_body_is_bounded_whoever_sends_it(guarded: Server, pieces: int, status: int) -> None:
+    answer = guarded.client.post(ROUTE, content=(b"x" * 1000 for _ in range(pieces)))
+    assert answer.status_code == status
     assert _ask(guarded, KEY).status_code == 200
 
 
