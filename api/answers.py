@@ -60,11 +60,7 @@ def predict(
         FieldError: a name cannot be one; it says which.
         PredictionError: the number of labels or the prior cannot be answered.
     """
-    try:
-        predictions = served.predictor.predict(names, options.top_k, options.prior)
-    except InvalidNameError:
-        raise _at_its_place(served, names) from None
-    metrics.count_predictions(predictions)
+    predictions = predict_names(served, metrics, names, options, field="names")
     return _encode(
         {
             "model_version": served.version,
@@ -74,13 +70,28 @@ def predict(
     )
 
 
-def _at_its_place(served: ServedModel, names: Sequence[str]) -> FieldError:
+def predict_names(
+    served: ServedModel, metrics: Metrics, names: Sequence[str], options: Options, *, field: str
+) -> list[Prediction]:
+    """Return and count one prediction a name, as `options` say but for `abstain`; `field` holds the names.
+
+    Raises as `predict` does.
+    """
+    try:
+        predictions = served.predictor.predict(names, options.top_k, options.prior)
+    except InvalidNameError:
+        raise _at_its_place(served, names, field) from None
+    metrics.count_predictions(predictions)
+    return predictions
+
+
+def _at_its_place(served: ServedModel, names: Sequence[str], field: str) -> FieldError:
     """Return the error of the first name that cannot be one."""
     for place, name in enumerate(names):
         try:
             served.predictor.read(name)
         except InvalidNameError as error:
-            return FieldError(f"names.{place}", str(error))
+            return FieldError(f"{field}.{place}", str(error))
     raise AssertionError("one of them was refused")
 
 

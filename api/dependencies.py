@@ -6,8 +6,13 @@ from fastapi import Depends, Header, HTTPException, Request
 
 from api.metrics import Metrics
 from api.protocol import Guard
-from api.reload import ServedModel
+from api.reload import ModelHost, ServedModel
 from api.workers import Workers
+
+
+async def _host(request: Request) -> ModelHost:
+    host: ModelHost = request.app.state.host
+    return host
 
 
 async def _served(request: Request) -> ServedModel:
@@ -45,6 +50,8 @@ ServedDep = Annotated[ServedModel, Depends(_served)]
 """The model that answers this request, wholly."""
 GuardDep = Annotated[Guard, Depends(_guard)]
 WorkersDep = Annotated[Workers, Depends(_workers)]
+HostDep = Annotated[ModelHost, Depends(_host)]
+"""Where models come from; what answers is `ServedDep`."""
 RequestIdDep = Annotated[str, Depends(_request_id)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 RequireJson = Depends(require_json)

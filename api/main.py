@@ -14,7 +14,7 @@ from api.limits import BodyLimit
 from api.metrics import Metrics
 from api.protocol import Guard
 from api.reload import ModelHost
-from api.routes import compat, predict, probes
+from api.routes import compat, inference, models, predict, probes
 from api.settings import Settings
 from api.telemetry import RequestTelemetry
 from api.workers import Workers
@@ -53,14 +53,14 @@ def create_app(settings: Settings) -> FastAPI:
         fast_lane=lane,
         hot_paths=lane.paths,
         stream_paths=frozenset({"/v1/predict/stream", "/v1/predict/file"}),
-        probe_paths=frozenset({b"/livez", b"/readyz", b"/metrics"}),
+        probe_paths=frozenset({b"/livez", b"/readyz", b"/v2/health/live", b"/v2/health/ready", b"/metrics"}),
         refused=lambda status: metrics.observe_request("OTHER", "unmatched", status, 0),
     )
     app.state.host = host
     app.state.metrics = metrics
     app.state.workers = Workers()
     app.state.admission = admission
-    for router in (compat.router, predict.router, probes.router):
+    for router in (compat.router, predict.router, models.router, inference.router, probes.router):
         app.include_router(router)
     if settings.metrics_enabled:
         app.include_router(probes.metrics_router)

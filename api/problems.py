@@ -1,5 +1,6 @@
 """Every error to application/problem+json. Never quotes the request: it may hold a person's name."""
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
+from api.inference_schemas import InferRequest
 from api.schemas import FieldProblem, Problem
 from model.errors import PredictionError
 
@@ -32,6 +35,14 @@ class ProblemResponse(JSONResponse):
 
     media_type = "application/problem+json"
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say it once more under /v2: clients of the Open Inference Protocol show what `error` says."""
+        if scope["path"] == "/v2" or scope["path"].startswith("/v2/"):
+            problem = json.loads(bytes(self.body))
+            self.body = self.render(problem | {"error": problem["detail"]})
+            self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
 
 def problem_response(
     status: int, detail: str, errors: Sequence[FieldProblem] = (), headers: Mapping[str, str] | None = None
@@ -51,13 +62,14 @@ def install(app: FastAPI) -> None:
 
 
 def _describe(app: FastAPI) -> None:
-    """Add the problem's schema to the OpenAPI document; FastAPI itself ties a model to application/json."""
+    """Add to the OpenAPI document what FastAPI does not: it ties a model to application/json, and to what it parses."""
     build = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = build()
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        document["components"]["schemas"] |= problem.pop("$defs") | {"Problem": problem}
+        for body in (Problem, InferRequest):
+            schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
+            document["components"]["schemas"] |= schema.pop("$defs") | {body.__name__: schema}
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -90,8 +102,9 @@ async def _field_error(_: Request, error: Exception) -> ProblemResponse:
 
 async def _http_error(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
-    sentence = _SENTENCES.get(error.status_code, error.detail)
-    return problem_response(error.status_code, sentence, headers=error.headers)
+    says_nothing = error.detail == HTTPStatus(error.status_code).phrase
+    detail = _SENTENCES.get(error.status_code, error.detail) if says_nothing else error.detail
+    return problem_response(error.status_code, detail, headers=error.headers)
 
 
 async def _prediction_error(_: Request, error: Exception) -> ProblemResponse:

@@ -52,7 +52,7 @@ class ModelHost:
     """Holds the served model and watches where it came from."""
 
     def __init__(self, path: Path, *, threads: int, metrics: Metrics) -> None:
-        self._path = path
+        self.path = path
         self._threads = threads
         self._metrics = metrics
         self._seen = _signature(path)
@@ -66,12 +66,12 @@ class ModelHost:
 
     async def refresh(self) -> None:
         """Look once; reading and verifying happen in a thread, the swap is one assignment."""
-        signature = await asyncio.to_thread(_signature, self._path)
+        signature = await asyncio.to_thread(_signature, self.path)
         if signature == self._seen:
             return
         self._seen = signature  # a refused bundle is tried again when it changes, not every second
         try:
-            served = await asyncio.to_thread(ServedModel.load, self._path, threads=self._threads)
+            served = await asyncio.to_thread(ServedModel.load, self.path, threads=self._threads)
         except BundleError as error:
             self._metrics.model_reloads.labels("refused").inc()
             logger.error("model refused, the old one goes on serving", extra={"reason": str(error)})  # noqa: TRY400

@@ -1,5 +1,6 @@
 """Request and response bodies, with every bound that does not depend on the model."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,9 @@ from model.constants import DEFAULT_TOP_K, MAX_LABEL_LENGTH, MAX_NAME_LENGTH
 
 MAX_NAMES = 1000
 """Names in one request; the stream takes any number."""
+
+MAX_EVENTS = 100
+"""Of a store's history in one answer."""
 
 
 class _Request(BaseModel):
@@ -118,6 +122,77 @@ class SimilarResponse(_Answer):
     similar: list[SimilarName]
 
 
+class TrainingData(BaseModel):
+    """Which names a model was trained and tested on: the same fingerprint and seed give the same split."""
+
+    fingerprint: str
+    names: int
+    split_seed: int
+
+
+Metrics = Annotated[
+    dict[str, dict[str, float]],
+    Field(description="By part of the names, as measured after training.", examples=[{"test": {"accuracy": 0.71}}]),
+]
+
+
+class Calibration(BaseModel):
+    """What turns the network's outputs into probabilities and abstentions."""
+
+    temperature: float
+    expected_calibration_error: Annotated[float | None, Field(description="On the test names.")]
+    abstention_threshold: Annotated[
+        float, Field(description="Least logit of being a name at all that is not called unfamiliar.")
+    ]
+    prior: Annotated[
+        dict[str, float], Field(description="Weight of each label in training.", examples=[{"English": 0.02}])
+    ]
+
+
+class ModelResponse(_Answer):
+    """The model that answers."""
+
+    created_at: datetime
+    architecture: str
+    parameters: Annotated[int, Field(description="Numbers that the network has learnt.")]
+    git_commit: str | None
+    labels: Annotated[list[str], Field(examples=[["English", "Irish"]])]
+    data: TrainingData
+    calibration: Calibration
+    metrics: Metrics
+    libraries: Annotated[dict[str, str], Field(description="Versions that it was trained with.")]
+
+
+class ModelSummary(BaseModel):
+    """A version in the store."""
+
+    version: str
+    created_at: datetime
+    architecture: str
+    labels: Annotated[int, Field(description="How many.")]
+    data: TrainingData
+    metrics: Metrics
+    champion: Annotated[bool, Field(description="The store's choice of what is served.")]
+    served: Annotated[bool, Field(description="It answers now.")]
+
+
+class ModelEvent(BaseModel):
+    """What happened to a version; `previous` is the champion before."""
+
+    time: datetime
+    event: Literal["added", "promoted", "refused", "rolled_back"]
+    version: str
+    previous: str | None
+
+
+class ModelsResponse(_Answer):
+    """The versions in the store, oldest first, and the last things that happened; of a plain bundle, that one."""
+
+    models: list[ModelSummary]
+    damaged: Annotated[list[str], Field(description="Versions whose metadata cannot be read.")]
+    history: Annotated[list[ModelEvent], Field(description=f"Oldest first, the last {MAX_EVENTS} at most.")]
+
+
 class ServiceMessage(BaseModel):
     """The greeting of the first version of the service."""
 
@@ -145,6 +220,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldProblem] | None = None
+    error: Annotated[
+        str | None, Field(description="Under /v2 only: `detail`, where clients of that protocol look for it.")
+    ] = None
 
 
 _PROBLEM_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -59,7 +59,8 @@ API = {
     "security": {"api.admission", "api.headers", "api.problems"},
     "schemas": {"model.constants"},
     "metrics": {"model.prediction"},
-    "problems": {"api.schemas", "model.errors"},
+    "inference_schemas": {"api.schemas"},
+    "problems": {"api.inference_schemas", "api.schemas", "model.errors"},
     "limits": {"api.problems"},
     "telemetry": {"api.headers", "api.metrics", "api.problems"},
     "reload": {
@@ -75,10 +76,21 @@ API = {
         *("api.telemetry", "model.errors"),
     },
     "dependencies": {"api.metrics", "api.protocol", "api.reload", "api.workers"},
+    "tensors": {"api.problems"},
+    "inference": {
+        *("api.answers", "api.inference_schemas", "api.metrics", "api.problems", "api.reload"),
+        *("api.schemas", "api.tensors", "model.constants"),
+    },
+    "descriptions": {"api.reload", "api.schemas", "model.artifacts", "model.store"},
     "routes.compat": {"api.answers", "api.dependencies", "api.schemas"},
     "routes.predict": {
         *("api.answers", "api.dependencies", "api.schemas"),
         *("model.constants", "model.explanation", "model.similarity"),
+    },
+    "routes.models": {"api.dependencies", "api.descriptions", "api.schemas", "model.errors"},
+    "routes.inference": {
+        *("api.answers", "api.dependencies", "api.inference", "api.inference_schemas", "api.routes.probes"),
+        "model.__version__",
     },
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
