@@ -16,11 +16,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test train validate lint image e2e data lock clean
+.PHONY: help serve test test-clients train validate lint image e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
 	@echo "Serving $(BUNDLE) on http://$(HOST):$(PORT) (page of routes: /docs). Ctrl-C stops."
@@ -28,6 +28,9 @@ serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
 
 test: $(VENV)/.dev ## Run the tests
 	@$(BIN)/pytest
+
+test-clients: $(VENV)/.serve build/clients-venv/.installed ## Let the clients of Triton and KServe ask the service (Python up to 3.13)
+	@build/clients-venv/bin/pytest -o filterwarnings=default tests/clients
 
 train: $(VENV)/.dev ## Train on DATA, write the bundle to BUNDLE and add it to STORE
 	@$(BIN)/python -m model train "$(BUNDLE)" "$(DATA)" --store "$(STORE)"
@@ -60,6 +63,8 @@ lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
 		--group serve -o requirements/serve.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--constraint requirements/serve.txt --group dev -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group clients -o requirements/clients.txt
 
 clean: ## Remove the environment and every cache
 	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis model_package/*.egg-info
@@ -87,4 +92,11 @@ $(VENV)/.dev: requirements/dev.txt requirements/torch.txt $(VENV)/.serve
 	@echo "Installing torch ($(if $(TORCH_BACKEND),$(TORCH_BACKEND) build,the build that pip finds))."
 	@$(if $(TORCH_BACKEND),$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend $(TORCH_BACKEND),$(PIP)) \
 		--no-deps -r requirements/torch.txt
+	@touch $@
+
+build/clients-venv/.installed: requirements/clients.txt
+	@echo "Installing the clients of Triton and KServe into build/clients-venv."
+	@$(PYTHON) -m venv --clear build/clients-venv
+	@build/clients-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
+		--require-hashes -r $<
 	@touch $@
