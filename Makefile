@@ -16,12 +16,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-clients train validate lint image e2e data lock clean
+.PHONY: help serve test test-clients train validate lint bench bench-peers image e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
 serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
 	@echo "Serving $(BUNDLE) on http://$(HOST):$(PORT) (page of routes: /docs). Ctrl-C stops."
 	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR="$(BUNDLE)" $(BIN)/python -m api
@@ -40,6 +39,12 @@ validate: $(VENV)/.dev ## Check the names in DATA
 
 lint: $(VENV)/.dev ## Run every linter and the type checker
 	@$(BIN)/pre-commit run --all-files
+
+bench: $(VENV)/.dev ## Measure what serving costs beside a FastAPI route that does nothing (PLOT=FILE.png draws it)
+	@$(BIN)/python benchmarks/serving/bench.py $(if $(PLOT),--plot "$(PLOT)")
+
+bench-peers: $(VENV)/.dev ## Measure other ways to serve the same net too, each in an environment of its own
+	@$(BIN)/python benchmarks/serving/bench.py --peers $(if $(PLOT),--plot "$(PLOT)")
 
 image: ## Build the image IMAGE with docker, or podman where there is no docker
 	@test -n "$(ENGINE)" || { echo "Neither docker nor podman answers: install one of them and start it." >&2; exit 1; }

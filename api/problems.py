@@ -36,12 +36,18 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Say it once more under /v2: clients of the Open Inference Protocol show what `error` says."""
-        if scope["path"] == "/v2" or scope["path"].startswith("/v2/"):
-            problem = json.loads(bytes(self.body))
-            self.body = self.render(problem | {"error": problem["detail"]})
-            self.headers["content-length"] = str(len(self.body))
+        """Send it in the shape of the path."""
+        self.body = in_the_shape_of(scope["path"], bytes(self.body))
+        self.headers["content-length"] = str(len(self.body))
         await super().__call__(scope, receive, send)
+
+
+def in_the_shape_of(path: str, problem: bytes) -> bytes:
+    """Return a problem that says it once more under /v2: clients of the Open Inference Protocol show what `error` says."""
+    if path != "/v2" and not path.startswith("/v2/"):
+        return problem
+    document = json.loads(problem)
+    return json.dumps(document | {"error": document["detail"]}).encode()
 
 
 def problem_response(

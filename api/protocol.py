@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.headers import SECURITY_HEADERS, header_lines
-from api.problems import problem_response
+from api.problems import in_the_shape_of, problem_response
 from api.settings import Settings
 
 _HEAD_BYTES = 16 * 1024
@@ -87,6 +87,7 @@ class GuardedProtocol(HttpToolsProtocol):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
         self._plain_app = self.app
         self._receiving = self._handed_on = self._refused = False
+        self.url = b""
         self._head_bytes = self._unsent = 0
         self._unsent_since = 0.0
         self._deadline = self.loop.time() + self._bounds.head_seconds
@@ -229,7 +230,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refused = True
         self.guard.refused(status)
         line = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
-        body = bytes(problem_response(status, sentence).body)
+        path = self.url.decode("ascii", "replace")
+        body = in_the_shape_of(path, bytes(problem_response(status, sentence).body))
         self._write(line, _PROBLEM_HEAD, body, keep_alive=False)
         self._deadline = self.loop.time() + _LINGER_SECONDS
         if linger:

@@ -1,0 +1,79 @@
+"""One round: each server started, warmed up, loaded and stopped in turn, and what each cost. Knows no table."""
+
+import json
+import time
+from dataclasses import dataclass, field
+
+from load import CONNECTIONS, Load, Names, post_each, run_wrk
+from processes import SERVER_CORE, cpu_seconds, on_core, resident_bytes
+from servers import CONSTANT, FIRST_NAME, Route, Running, Server, ask, running
+
+from model.prediction import Predictor
+
+WARM_UP = 2000
+BATCHES = 30
+BATCH = 1000
+BATCH_ROUTE = Route("/v1/predict", '{"names": NAMES, "top_k": 3}')
+
+
+@dataclass
+class Figures:
+    """What one server cost in one round; `load` and `cpu` by path, in seconds of CPU per request."""
+
+    first_answer_seconds: float
+    resident_bytes: int
+    load: dict[str, Load] = field(default_factory=dict)
+    cpu: dict[str, float] = field(default_factory=dict)
+    batch_names_per_cpu_second: float | None = None
+    predictor_names_per_cpu_second: float | None = None
+
+
+def measure(server: Server, predictor: Predictor, seconds: int) -> Figures:
+    """Start a server, check what it answers and measure each of its routes."""
+    with running(server) as process:
+        if server is not CONSTANT:
+            _check(process, predictor)
+        names = Names()
+        route = server.routes[0]
+        post_each(process.port, route.path, (route.body.replace("NAME", json.dumps(n)) for n in names.take(WARM_UP)))
+        figures = Figures(process.first_answer_seconds, resident_bytes(process.process.pid))
+        for route in server.routes:
+            if ask(process.port, route)[0] != 404:
+                _load(process, route, names, seconds, figures)
+        if BATCH_ROUTE.path in figures.load:
+            _measure_batches(process, names, predictor, figures)
+        return figures
+
+
+def _check(process: Running, predictor: Predictor) -> None:
+    """Raise RuntimeError unless a server answers with the predictor's labels, in their order."""
+    (expected,) = predictor.predict([FIRST_NAME], top_k=3)
+    text = json.dumps(process.first_answer, ensure_ascii=False)
+    places = [text.find(json.dumps(label, ensure_ascii=False)) for label in expected.labels]
+    if -1 in places or places != sorted(places):
+        raise RuntimeError(f"it answers {text:.200} where the predictor answers {expected.labels}")
+
+
+def _load(process: Running, route: Route, names: Names, seconds: int, figures: Figures) -> None:
+    before = cpu_seconds(process.process.pid)
+    load = run_wrk(process.port, route, names.skip(0), seconds)
+    cpu = cpu_seconds(process.process.pid) - before
+    names.skip(load.requests + CONNECTIONS)
+    if load.refused or load.broken:
+        raise RuntimeError(f"{route.path}: {load.refused} requests refused and {load.broken} broken, so no figure")
+    figures.load[route.path] = load
+    figures.cpu[route.path] = cpu / load.requests
+
+
+def _measure_batches(process: Running, names: Names, predictor: Predictor, figures: Figures) -> None:
+    """Send lists of names, and let the predictor answer the same in this process."""
+    batches = [names.take(BATCH) for _ in range(BATCHES)]
+    bodies = [BATCH_ROUTE.body.replace("NAMES", json.dumps(batch)) for batch in batches]
+    before = cpu_seconds(process.process.pid)
+    post_each(process.port, BATCH_ROUTE.path, bodies)
+    figures.batch_names_per_cpu_second = BATCH * BATCHES / (cpu_seconds(process.process.pid) - before)
+    with on_core(SERVER_CORE):
+        started = time.process_time()
+        for batch in batches:
+            predictor.predict(batch, top_k=3)
+        figures.predictor_names_per_cpu_second = BATCH * BATCHES / (time.process_time() - started)

@@ -1,0 +1,146 @@
+"""The servers that are measured, and how one is started, asked once and stopped. Knows no load."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from processes import SERVER_CORE, family, on_core
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+BUILD = ROOT / "build" / "benchmarks"
+HTTPTOOLS = BUILD / "httptools"
+FIRST_NAME = "Kowalska"
+START_SECONDS = 120
+
+# What a production deployment switches on, by the names of the settings: keys, rate limits.
+PRODUCTION: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where names are asked for; NAME in the body stands for a JSON string."""
+
+    path: str
+    body: str = '{"name": NAME, "n_predictions": 3}'
+
+
+@dataclass(frozen=True)
+class Server:
+    """A command that serves on PORT; every mention of PORT in the command and the environment is replaced."""
+
+    name: str
+    command: tuple[str, ...]
+    routes: tuple[Route, ...] = (Route("/get_prediction"),)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that has answered, its process and how long that took from exec, in seconds."""
+
+    server: Server
+    process: subprocess.Popen[bytes]
+    port: int
+    first_answer_seconds: float
+    first_answer: Any
+
+
+CONSTANT = Server(
+    "constant",
+    (sys.executable, "-m", "uvicorn", "constant:app", "--port", "PORT", "--log-level", "warning", "--no-access-log"),
+    environment={"PYTHONPATH": f"{HERE}:{HTTPTOOLS}"},
+)
+SERVICE = Server(
+    "service",
+    (sys.executable, "-m", "api"),
+    (Route("/get_prediction"), Route("/v1/predict", '{"names": [NAME], "top_k": 3}')),
+    {"NAME_CLASSIFIER_PORT": "PORT"} | {f"NAME_CLASSIFIER_{name}": value for name, value in PRODUCTION.items()},
+)
+
+
+def install_httptools() -> None:
+    """Give the constant app uvicorn's own default parser where the environment lacks it, without touching that."""
+    if not find_spec("httptools") and not HTTPTOOLS.exists():
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        subprocess.run((*pip, "--target", str(HTTPTOOLS), "httptools==0.9.0"), check=True)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Running]:
+    """Start a server on its core, wait for its first right answer, and stop it with all that it started."""
+    port = free_port()
+    command = [word.replace("PORT", str(port)) for word in server.command]
+    environment = {key: value.replace("PORT", str(port)) for key, value in server.environment.items()}
+    log = BUILD / f"{server.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file, on_core(SERVER_CORE):
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=file, stderr=file)
+    try:
+        answer = _wait(process, port, server.routes[0], log)
+        yield Running(server, process, port, time.perf_counter() - started, answer)
+    finally:
+        _stop(process)
+
+
+def ask(port: int, route: Route, name: str = FIRST_NAME) -> tuple[int, Any]:
+    """Return status and answer of one name."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    body = route.body.replace("NAME", json.dumps(name))
+    try:
+        connection.request("POST", route.path, body, {"content-type": "application/json"})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, route: Route, log: Path) -> Any:  # noqa: ANN401 - any JSON
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"it ended with exit code {process.returncode}; see {log.relative_to(ROOT)}")
+        try:
+            status, answer = ask(port, route)
+        except (OSError, http.client.HTTPException, ValueError):
+            time.sleep(0.005)
+            continue
+        if status == 200:
+            return answer
+        time.sleep(0.005)
+    raise RuntimeError(f"it did not answer within {START_SECONDS} s; see {log.relative_to(ROOT)}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    members = family(process.pid)
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for member in members[1:]:  # some leave their workers behind
+        try:
+            os.kill(member, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
