@@ -1,5 +1,6 @@
--- wrk: POST names that were not sent before. Arguments: file of names, first line to send, body with NAME where a name goes.
-local names, position, before, after = {}, 0, "", ""
+-- wrk: POST names that were not sent before. Arguments: file of names, lines to skip, body with NAME where a name goes,
+-- milliseconds that a connection waits before it sends.
+local names, position, before, after, wait = {}, 0, "", "", 0
 
 function init(arguments)
   local first, number = tonumber(arguments[2]), 0
@@ -8,6 +9,10 @@ function init(arguments)
     if number > first then names[#names + 1] = name end
   end
   before, after = arguments[3]:match("^(.*)NAME(.*)$")
+  wait = tonumber(arguments[4])
+  if wait > 0 then
+    function delay() return wait end
+  end
   wrk.method = "POST"
   wrk.headers["content-type"] = "application/json"
 end

@@ -35,15 +35,19 @@ def require_wrk() -> None:
         sys.exit("wrk is not installed: on Debian or Ubuntu, apt-get install wrk; elsewhere, github.com/wg/wrk.")
 
 
-def run_wrk(port: int, route: Route, first: int, seconds: int, connections: int = CONNECTIONS) -> Load:
-    """Send names from number `first` on for some seconds, from one thread on the client's core."""
+def run_wrk(
+    port: int, route: Route, first: int, seconds: int, *, connections: int = CONNECTIONS, think_seconds: float = 0
+) -> Load:
+    """Send names from number `first` on for some seconds, from one thread on the client's core.
+
+    A connection sends its next request as soon as it has its answer and has thought for `think_seconds`.
+    """
     address = f"http://127.0.0.1:{port}{route.path}"
     script = Path(__file__).with_name("load.lua")
     command = ("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), address)
     with on_core(CLIENT_CORE):
-        done = subprocess.run(
-            (*command, "--", str(names.FILE), str(first), route.body), capture_output=True, text=True, check=True
-        )
+        arguments = (str(names.FILE), str(first), route.body, str(round(1000 * think_seconds)))
+        done = subprocess.run((*command, "--", *arguments), capture_output=True, text=True, check=True)
     return Load(**json.loads(done.stdout.splitlines()[-1]))
 
 
