@@ -14,7 +14,6 @@ function init(arguments)
     function delay() return wait end
   end
   wrk.method = "POST"
-  wrk.headers["content-type"] = "application/json"
 end
 
 function request()

@@ -44,7 +44,19 @@ def run_wrk(
     """
     address = f"http://127.0.0.1:{port}{route.path}"
     script = Path(__file__).with_name("load.lua")
-    command = ("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), address)
+    headers = [word for name, value in route.headers.items() for word in ("-H", f"{name}: {value}")]
+    command = (
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        *headers,
+        "-s",
+        str(script),
+        address,
+    )
     with on_core(CLIENT_CORE):
         arguments = (str(names.FILE), str(first), route.body, str(round(1000 * think_seconds)))
         done = subprocess.run((*command, "--", *arguments), capture_output=True, text=True, check=True)
@@ -72,13 +84,13 @@ class Names:
         return self._names[first : first + count]
 
 
-def post_each(port: int, path: str, bodies: Iterable[str]) -> None:
+def post_each(port: int, route: Route, bodies: Iterable[str]) -> None:
     """Send bodies one after the other on one connection. Raises RuntimeError at the first that is not answered 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(connection), on_core(CLIENT_CORE):
         for body in bodies:
-            connection.request("POST", path, body.encode(), {"content-type": "application/json"})
+            connection.request("POST", route.path, body.encode(), dict(route.headers))
             response = connection.getresponse()
             response.read()
             if response.status != 200:
-                raise RuntimeError(f"{path} answered {response.status}")
+                raise RuntimeError(f"{route.path} answered {response.status}")

@@ -8,7 +8,6 @@ time, see what one sees.
 
 import argparse
 import contextlib
-import json
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from collections.abc import Iterable
 from load import Load, Names, require_wrk, run_wrk
 from probing import Probe, Prober, allow_many_sockets, describe
 from processes import resident_bytes
-from servers import FIRST_NAME, SERVICE, Running, running
+from servers import SERVICE, Running, running
 
 SUSTAINED_SECONDS = 10
 AFTERWARDS_SECONDS = 10
@@ -36,10 +35,9 @@ def recovery_seconds(asked: Iterable[Probe], end: float) -> float:
 def overload(process: Running, names: Names, clients: int, seconds: int) -> None:
     """Load the service, watch it, and print what was seen."""
     port, route = process.port, SERVICE.routes[0]
-    body = route.body.replace("NAME", json.dumps(FIRST_NAME))
-    users = [Prober(port, "POST", route.path, every=USERS / USER_REQUESTS_PER_SECOND, body=body) for _ in range(USERS)]
+    users = [Prober(port, every=USERS / USER_REQUESTS_PER_SECOND, route=route) for _ in range(USERS)]
     with contextlib.ExitStack() as stack:
-        probe = stack.enter_context(Prober(port, "GET", "/livez", every=0.1))
+        probe = stack.enter_context(Prober(port, every=0.1))
         for user in users:
             stack.enter_context(user)
         start = time.monotonic()

@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from processes import CLIENT_CORE, on_core
+from servers import FIRST_NAME, Route
 
 TIMEOUT_SECONDS = 30
 
@@ -25,12 +26,14 @@ class Probe:
 
 
 class Prober:
-    """Asks in a thread of its own for as long as its context lasts."""
+    """Asks a route for a label, or else /livez, in a thread of its own for as long as its context lasts."""
 
-    def __init__(self, port: int, method: str, path: str, *, every: float, body: str | None = None) -> None:
+    def __init__(self, port: int, *, every: float, route: Route | None = None) -> None:
         self.probes: list[Probe] = []
         self._port, self._every = port, every
-        self._request = (method, path, body, {"content-type": "application/json"} if body else {})
+        self._request: tuple[Any, ...] = ("GET", "/livez")
+        if route:
+            self._request = ("POST", route.path, route.body.replace("NAME", f'"{FIRST_NAME}"'), dict(route.headers))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
 

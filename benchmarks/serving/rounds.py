@@ -2,18 +2,18 @@
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from load import CONNECTIONS, Load, Names, post_each, run_wrk
 from processes import SERVER_CORE, cpu_seconds, on_core, resident_bytes
-from servers import CONSTANT, FIRST_NAME, Route, Running, Server, ask, running
+from servers import CONSTANT, FIRST_NAME, SERVICE, Route, Running, Server, ask, running
 
 from model.prediction import Predictor
 
 WARM_UP = 2000
 BATCHES = 30
 BATCH = 1000
-BATCH_ROUTE = Route("/v1/predict", '{"names": NAMES, "top_k": 3}')
+BATCH_ROUTE = replace(SERVICE.routes[1], body='{"names": NAMES, "top_k": 3}')
 
 
 @dataclass
@@ -35,7 +35,7 @@ def measure(server: Server, predictor: Predictor, seconds: int) -> Figures:
             _check(process, predictor)
         names = Names()
         route = server.routes[0]
-        post_each(process.port, route.path, (route.body.replace("NAME", json.dumps(n)) for n in names.take(WARM_UP)))
+        post_each(process.port, route, (route.body.replace("NAME", json.dumps(n)) for n in names.take(WARM_UP)))
         figures = Figures(process.first_answer_seconds, resident_bytes(process.process.pid))
         for route in server.routes:
             if ask(process.port, route)[0] != 404:
@@ -70,7 +70,7 @@ def _measure_batches(process: Running, names: Names, predictor: Predictor, figur
     batches = [names.take(BATCH) for _ in range(BATCHES)]
     bodies = [BATCH_ROUTE.body.replace("NAMES", json.dumps(batch)) for batch in batches]
     before = cpu_seconds(process.process.pid)
-    post_each(process.port, BATCH_ROUTE.path, bodies)
+    post_each(process.port, BATCH_ROUTE, bodies)
     figures.batch_names_per_cpu_second = BATCH * BATCHES / (cpu_seconds(process.process.pid) - before)
     with on_core(SERVER_CORE):
         started = time.process_time()

@@ -24,8 +24,12 @@ HTTPTOOLS = BUILD / "httptools"
 FIRST_NAME = "Kowalska"
 START_SECONDS = 120
 
-# What a production deployment switches on, by the names of the settings: keys, rate limits.
+# What a production deployment switches on, by the names of the settings (API keys, rate limits), and what its clients
+# send because of it.
 PRODUCTION: dict[str, str] = {}
+PRODUCTION_HEADERS: dict[str, str] = {}
+
+JSON_HEADERS = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Route:
 
     path: str
     body: str = '{"name": NAME, "n_predictions": 3}'
+    headers: Mapping[str, str] = field(default_factory=lambda: JSON_HEADERS)
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,10 @@ CONSTANT = Server(
 SERVICE = Server(
     "service",
     (sys.executable, "-m", "api"),
-    (Route("/get_prediction"), Route("/v1/predict", '{"names": [NAME], "top_k": 3}')),
+    (
+        Route("/get_prediction", headers=JSON_HEADERS | PRODUCTION_HEADERS),
+        Route("/v1/predict", '{"names": [NAME], "top_k": 3}', JSON_HEADERS | PRODUCTION_HEADERS),
+    ),
     {"NAME_CLASSIFIER_PORT": "PORT"} | {f"NAME_CLASSIFIER_{name}": value for name, value in PRODUCTION.items()},
 )
 
@@ -100,7 +108,7 @@ def ask(port: int, route: Route, name: str = FIRST_NAME) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     body = route.body.replace("NAME", json.dumps(name))
     try:
-        connection.request("POST", route.path, body, {"content-type": "application/json"})
+        connection.request("POST", route.path, body.encode(), dict(route.headers))
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     finally:
