@@ -81,7 +81,7 @@ def _held(port: int) -> set[int]:
 async def besiege(port: int, seconds: int) -> list[Client]:
     """Hold the slow connections for some seconds and note when each was closed."""
     clients: list[Client] = []
-    tasks = []
+    tasks: list[asyncio.Task[None]] = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for _ in range(min(OPENED_PER_SECOND // 2, CLIENTS - len(tasks))):
