@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="measure the peers too")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of load on each route and round")
-    parser.add_argument("--plot", type=Path, help="draw what build/benchmarks holds, peers included, into this PNG")
+    parser.add_argument("--plot", type=Path, help="draw the last run with peers, or else this one, into this PNG")
     arguments = parser.parse_args()
     require_wrk()
     install_httptools()

@@ -18,13 +18,10 @@ _OURS, _REFERENCE, _PEER = "#1f6feb", "#57606a", "#afb8c1"
 
 
 def draw(folder: Path, image: Path) -> None:
-    """Draw the medians of serving.json and of peers.json, as far as they are there."""
-    rows = {
-        (row["server"], row["route"]): row["ratio"]
-        for name in ("peers.json", "serving.json")
-        if (folder / name).exists()
-        for row in json.loads((folder / name).read_text(encoding="utf-8"))["medians"]["requests"]
-    }
+    """Draw the medians of peers.json or, where there is none, of serving.json: never two runs in one picture."""
+    run = next(path for path in (folder / "peers.json", folder / "serving.json") if path.exists())
+    medians = json.loads(run.read_text(encoding="utf-8"))["medians"]
+    rows = {(row["server"], row["route"]): row["ratio"] for row in medians["requests"]}
     ordered = sorted(rows.items(), key=lambda row: row[1])
     figure = Figure(figsize=(8, 0.42 * len(ordered) + 1.1), layout="constrained")
     axes = figure.add_subplot()
