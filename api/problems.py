@@ -43,7 +43,7 @@ class ProblemResponse(JSONResponse):
 
 
 def in_the_shape_of(path: str, problem: bytes) -> bytes:
-    """Return a problem that says it once more under /v2: clients of the Open Inference Protocol show what `error` says."""
+    """Return a problem that says it once more under /v2: clients of that protocol show what `error` says."""
     if path != "/v2" and not path.startswith("/v2/"):
         return problem
     document = json.loads(problem)
