@@ -12,7 +12,7 @@ import report
 from load import CONNECTIONS, require_wrk
 from peers import FRAMEWORKS, NAIVE, install, read_versions
 from rounds import measure
-from servers import BUILD, CONSTANT, PRODUCTION, ROOT, SERVICE, Server, install_httptools
+from servers import BUILD, CONSTANT, PRODUCTION, ROOT, SERVICE, Server
 
 from model.prediction import Predictor
 
@@ -58,7 +58,6 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="draw the last run with peers, or else this one, into this PNG")
     arguments = parser.parse_args()
     require_wrk()
-    install_httptools()
     peers = install_peers() if arguments.peers else []
     rounds = run((CONSTANT, SERVICE, *peers), arguments.rounds, arguments.seconds)
     how = {"rounds": arguments.rounds, "seconds": arguments.seconds, "connections": CONNECTIONS}

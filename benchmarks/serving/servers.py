@@ -1,5 +1,6 @@
 """The servers that are measured, and how one is started, asked once and stopped. Knows no load."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -11,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,17 @@ from processes import SERVER_CORE, family, on_core
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 BUILD = ROOT / "build" / "benchmarks"
-HTTPTOOLS = BUILD / "httptools"
 FIRST_NAME = "Kowalska"
 START_SECONDS = 120
 
-# What a production deployment switches on, by the names of the settings (API keys, rate limits), and what its clients
-# send because of it.
-PRODUCTION: dict[str, str] = {}
-PRODUCTION_HEADERS: dict[str, str] = {}
+_KEY = "a-key-for-the-benchmark"
+# What a production deployment switches on: keys, rate limits (never reached here).
+PRODUCTION: dict[str, str] = {
+    "ENVIRONMENT": "production",
+    "API_KEYS": json.dumps([{"name": "benchmark", "sha256": hashlib.sha256(_KEY.encode()).hexdigest()}]),
+    "RATE_LIMIT": "1000000/second;100000000/hour",
+}
+PRODUCTION_HEADERS = {"X-API-Key": _KEY}
 
 JSON_HEADERS = {"content-type": "application/json"}
 
@@ -65,7 +68,7 @@ class Running:
 CONSTANT = Server(
     "constant",
     (sys.executable, "-m", "uvicorn", "constant:app", "--port", "PORT", "--log-level", "warning", "--no-access-log"),
-    environment={"PYTHONPATH": f"{HERE}:{HTTPTOOLS}"},
+    environment={"PYTHONPATH": str(HERE)},
 )
 SERVICE = Server(
     "service",
@@ -76,13 +79,6 @@ SERVICE = Server(
     ),
     {"NAME_CLASSIFIER_PORT": "PORT"} | {f"NAME_CLASSIFIER_{name}": value for name, value in PRODUCTION.items()},
 )
-
-
-def install_httptools() -> None:
-    """Give the constant app uvicorn's own default parser where the environment lacks it, without touching that."""
-    if not find_spec("httptools") and not HTTPTOOLS.exists():
-        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        subprocess.run((*pip, "--target", str(HTTPTOOLS), "httptools==0.9.0"), check=True)
 
 
 @contextmanager
