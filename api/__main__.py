@@ -9,11 +9,11 @@ import uvicorn
 from pydantic import ValidationError
 
 from api.keys import new_key
+from api.logs import configure_logging
 from api.main import create_app
 from api.protocol import connection_class
 from api.server import Server
 from api.settings import LogLevel, Settings, explain
-from api.telemetry import configure_logging
 from model.errors import BundleError
 
 logger = logging.getLogger("api")

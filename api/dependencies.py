@@ -17,6 +17,7 @@ async def _host(request: Request) -> ModelHost:
 
 async def _served(request: Request) -> ServedModel:
     served: ServedModel = request.app.state.host.current
+    request.scope["model_version"] = served.version  # for RequestTelemetry
     return served
 
 

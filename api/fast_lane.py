@@ -15,10 +15,9 @@ from api import answers
 from api.admission import Admission
 from api.answers import ON_THE_LOOP, Options
 from api.headers import SECURITY_HEADERS, Header, header_lines
-from api.metrics import Metrics
 from api.problems import FieldError
 from api.reload import ModelHost, ServedModel
-from api.telemetry import request_id_of
+from api.telemetry import Recorder, request_id_of
 from model.errors import PredictionError
 
 _HEAD = header_lines([(b"content-type", b"application/json"), *SECURITY_HEADERS])
@@ -31,10 +30,11 @@ class FastLane:
     paths: Mapping[bytes, str] = {b"/get_prediction": "/get_prediction", b"/v1/predict": "/v1/predict"}
     """What it may be asked for, by POST: as sent, and as routed."""
 
-    def __init__(self, host: ModelHost, admission: Admission, metrics: Metrics) -> None:
+    def __init__(self, host: ModelHost, admission: Admission, recorder: Recorder) -> None:
         self._host = host
         self._admission = admission
-        self._metrics = metrics
+        self._recorder = recorder
+        self._metrics = recorder.metrics
         self._answers = {"/get_prediction": self._compat, "/v1/predict": self._predict}
 
     def __call__(self, scope: Scope, body: bytes) -> tuple[bytes, bytes] | None:
@@ -47,11 +47,13 @@ class FastLane:
         if (told := self._admit(scope)) is None:
             return None
         request_id = request_id_of(headers)
-        answer = self._answer(scope["path"], request_id, body)
+        served = self._host.current
+        answer = self._answer(served, scope["path"], request_id, body)
         if answer is None:
             return None
-        self._metrics.observe_request("POST", scope["path"], 200, perf_counter() - started)
-        return b"%s%sx-request-id: %s\r\n" % (_HEAD, header_lines(told), request_id.encode()), answer
+        self._recorder.record("POST", scope["path"], 200, perf_counter() - started, request_id)
+        ours = ((b"x-request-id", request_id.encode()), (b"x-model-version", served.version.encode()))
+        return _HEAD + header_lines((*told, *ours)), answer
 
     def _admit(self, scope: Scope) -> Sequence[Header] | None:
         """Return what a request that is let in is told of its quota, or None; the ordinary route then refuses it."""
@@ -62,12 +64,12 @@ class FastLane:
         verdict = scope["verdict"] = self._admission.admit(scope["headers"], (scope["client"] or ("",))[0])
         return None if verdict.refusal else verdict.headers
 
-    def _answer(self, path: str, request_id: str, body: bytes) -> bytes | None:
+    def _answer(self, served: ServedModel, path: str, request_id: str, body: bytes) -> bytes | None:
         try:
             document = _decode(body)
             if type(document) is not dict:
                 return None
-            return self._answers[path](self._host.current, request_id, document)
+            return self._answers[path](served, request_id, document)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PredictionError, FieldError):
             return None
 

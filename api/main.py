@@ -11,12 +11,14 @@ from api.admission import Admission
 from api.fast_lane import FastLane
 from api.headers import DOCS_PATH, OPENAPI_PATH
 from api.limits import BodyLimit
+from api.logs import RequestLog
 from api.metrics import Metrics
 from api.protocol import Guard
 from api.reload import ModelHost
 from api.routes import compat, inference, models, predict, probes
 from api.settings import Settings
-from api.telemetry import RequestTelemetry
+from api.telemetry import Recorder, RequestTelemetry
+from api.tracing import Tracing
 from api.workers import Workers
 
 
@@ -27,6 +29,8 @@ def create_app(settings: Settings) -> FastAPI:
         BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
     """
     metrics = Metrics()
+    recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second))
+    tracing = Tracing()
     admission = Admission(settings, metrics)
     host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics)
 
@@ -35,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         watching = asyncio.create_task(host.watch())
         yield
         watching.cancel()
+        tracing.shutdown()
 
     app = FastAPI(
         title="Name classifier",
@@ -46,15 +51,17 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         lifespan=lifespan,
+        # its own would hold paths, queries and refused values; api.tracing makes ours
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    lane = FastLane(host, admission, metrics)
+    lane = FastLane(host, admission, recorder)
     app.state.guard = Guard(
         bounds=settings,
         fast_lane=lane,
-        hot_paths=lane.paths,
+        hot_paths={} if tracing.enabled else lane.paths,
         stream_paths=frozenset({"/v1/predict/stream", "/v1/predict/file"}),
         probe_paths=frozenset({b"/livez", b"/readyz", b"/v2/health/live", b"/v2/health/ready", b"/metrics"}),
-        refused=lambda status: metrics.observe_request("OTHER", "unmatched", status, 0),
+        refused=lambda status: recorder.record("OTHER", "unmatched", status, 0, None),
     )
     app.state.host = host
     app.state.metrics = metrics
@@ -71,5 +78,5 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(security.AdmissionControl, admission=admission)
     if settings.cors_origins:  # outside admission: a browser asks for permission without a key
         app.add_middleware(security.CrossOrigin, origins=settings.cors_origins)
-    app.add_middleware(RequestTelemetry, metrics=metrics)  # added last, so outermost
+    app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing)  # added last, so outermost
     return app

@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     """Cores that one model call may use; keep it at or below the CPU limit."""
     log_level: LogLevel = LogLevel.INFO
     """Least severity that is logged: debug, info, warning or error."""
+    log_requests_per_second: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    """Requests logged in a second at most; failures are logged always."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
     """Largest request body; a larger one is refused unread with 413."""
     max_concurrency: Annotated[int, Field(ge=1, le=100_000)] = 256

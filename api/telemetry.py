@@ -1,4 +1,4 @@
-"""One JSON log line and one metric sample per request. Pure ASGI; logs no name, no body, no query, no raw path."""
+"""One metric sample, one log line and perhaps one span a request. Pure ASGI; holds no name, body, query or raw path."""
 
 import logging
 import re
@@ -7,51 +7,64 @@ import time
 import traceback
 from collections.abc import Mapping
 
-from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.json import JsonFormatter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.headers import security_headers
+from api.logs import RequestLog
 from api.metrics import Metrics
 from api.problems import problem_response
+from api.tracing import ServerSpan, Tracing
 
 logger = logging.getLogger("api")
 
+CLIENT_GONE = 499
+"""Status of a request whose client left before its answer; it is never sent. nginx's invention."""
+
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_QUIET_ROUTES = {"/livez", "/readyz", "/metrics"}
-
-
-def configure_logging(level: str) -> None:
-    """Write one JSON object a line to standard error, for this service and for uvicorn."""
-    formatter = JsonFormatter(
-        "{levelname}{name}{message}",
-        style="{",
-        rename_fields={"levelname": "level", "name": "logger"},
-        timestamp=True,
-        reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's copy of its message with colours
-    )
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Its lines hold the raw path and query; RequestTelemetry writes ours.
-    logging.getLogger("uvicorn.access").disabled = True
 
 
 def request_id_of(headers: Mapping[bytes, bytes]) -> str:
     """Return the client's own id if it has a plain one, or a new one."""
     for header in (b"idempotency-key", b"x-request-id"):
-        if _REQUEST_ID.fullmatch(headers.get(header, b"")):
-            return headers[header].decode()
+        given = headers.get(header)
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given.decode()
     return secrets.token_hex(8)
 
 
-class RequestTelemetry:
-    """Measure each request, log it, and answer 500 when the app below fails."""
+class Recorder:
+    """Takes down what became of a request, however it was answered."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, log: RequestLog) -> None:
+        self.metrics = metrics
+        self._log = log
+
+    def record(
+        self,
+        method: str,
+        route: str,
+        status: int,
+        seconds: float,
+        request_id: str | None,
+        *,
+        trace_id: str | None = None,
+    ) -> None:
+        """Count a request and perhaps log it; `route` is the template, never the path.
+
+        What is refused before its head is read has no id.
+        """
+        self.metrics.observe_request(method, route, status, seconds)
+        self._log.write(method, route, status, seconds, request_id, trace_id=trace_id)
+
+
+class RequestTelemetry:
+    """Measure each request, record it, and answer 500 when the app below fails."""
+
+    def __init__(self, app: ASGIApp, recorder: Recorder, tracing: Tracing) -> None:
         self._app = app
-        self._metrics = metrics
+        self._recorder = recorder
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and watch its answer."""
@@ -59,36 +72,81 @@ class RequestTelemetry:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        scope["request_id"] = request_id = request_id_of(dict(scope["headers"]))
-        status = 0
-
-        async def watching_send(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                more = security_headers(scope["path"])
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *more]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watching_send)
-        except Exception as error:
-            # The message may quote the request, so only the type and the place are logged.
-            place = traceback.format_tb(error.__traceback__)
-            logger.log(logging.ERROR, "unhandled error", extra={"error": type(error).__name__, "traceback": place})
-            if status:
-                raise
-            await problem_response(500, "The service failed; the error has been logged.")(scope, receive, watching_send)
-        finally:
-            self._record(scope, status, time.perf_counter() - started)
-
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        headers = dict(scope["headers"])
+        scope["request_id"] = request_id_of(headers)
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        # /docs and its kin are plain routes without a template: their path is one
-        without_template = str(scope["path"]) if "endpoint" in scope else "unmatched"
-        route = str(getattr(scope.get("route"), "path", without_template))
-        self._metrics.observe_request(method, route, status, seconds)
-        level = logging.DEBUG if route in _QUIET_ROUTES and status < 400 else logging.INFO
-        if logger.isEnabledFor(level):
-            fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 3)}
-            logger.log(level, "request", extra=fields)
+        span = self._tracing.start(method, scope["scheme"], headers) if self._tracing.enabled else None
+        exchange = _Exchange(scope, receive, send, span)
+        self._recorder.metrics.in_progress += 1
+        try:
+            await exchange.run(self._app)
+        finally:
+            self._recorder.metrics.in_progress -= 1
+            route, status, seconds = _route(scope), exchange.outcome, time.perf_counter() - started
+            trace_id = span.trace_id if span else None
+            self._recorder.record(method, route or "unmatched", status, seconds, scope["request_id"], trace_id=trace_id)
+            if span:
+                span.end(route, status, exchange.error)
+
+
+class _Exchange:
+    """One request and its answer, as they pass by."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, span: ServerSpan | None) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._span = span
+        self._status: int | None = None
+        self._ended = self._client_gone = False
+        self.error: str | None = None
+
+    @property
+    def outcome(self) -> int:
+        """The status to record; without an answer it is a failure, if the client waited."""
+        return CLIENT_GONE if self._client_gone else self._status or 500
+
+    async def run(self, app: ASGIApp) -> None:
+        """Run the app; what it fails to answer is answered here."""
+        try:
+            await app(self._scope, self.receive, self.send)
+        except Exception as error:
+            if self._client_gone:  # and nobody to answer
+                return
+            self.error = type(error).__name__
+            # The message may quote the request, so only the type and the place are logged.
+            fields = {"request_id": self._scope["request_id"], "error": self.error}
+            place = traceback.format_tb(error.__traceback__)
+            logger.log(logging.ERROR, "unhandled error", extra=fields | {"traceback": place})
+            if self._status:
+                raise
+            sentence = "The service failed; the error has been logged."
+            await problem_response(500, sentence)(self._scope, self.receive, self.send)
+
+    async def receive(self) -> Message:
+        """Pass a part of the request on, and see the client leave."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._ended:  # servers say it after an answer too
+            self._client_gone = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on, with our headers."""
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            ours = [(b"x-request-id", self._scope["request_id"].encode())]
+            if "model_version" in self._scope:
+                ours.append((b"x-model-version", self._scope["model_version"].encode()))
+            if self._span:
+                ours.append((b"traceparent", self._span.traceparent.encode()))
+            message["headers"] = [*message["headers"], *ours, *security_headers(self._scope["path"])]
+        elif not message.get("more_body", False):
+            self._ended = True
+        await self._send(message)
+
+
+def _route(scope: Scope) -> str | None:
+    """Return the template that the path matched."""
+    # /docs and its kin are plain routes without a template: their path is one
+    without_template = str(scope["path"]) if "endpoint" in scope else None
+    return getattr(scope.get("route"), "path", without_template)

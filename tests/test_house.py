@@ -62,7 +62,9 @@ API = {
     "inference_schemas": {"api.schemas"},
     "problems": {"api.inference_schemas", "api.schemas", "model.errors"},
     "limits": {"api.problems"},
-    "telemetry": {"api.headers", "api.metrics", "api.problems"},
+    "logs": set(),
+    "tracing": set(),
+    "telemetry": {"api.headers", "api.logs", "api.metrics", "api.problems", "api.tracing"},
     "reload": {
         *("api.metrics", "model.artifacts", "model.constants", "model.errors"),
         *("model.prediction", "model.similarity", "model.store"),
@@ -72,7 +74,7 @@ API = {
     "server": {"api.protocol"},
     "workers": set(),
     "fast_lane": {
-        *("api.admission", "api.answers", "api.headers", "api.metrics", "api.problems", "api.reload"),
+        *("api.admission", "api.answers", "api.headers", "api.problems", "api.reload"),
         *("api.telemetry", "model.errors"),
     },
     "dependencies": {"api.metrics", "api.protocol", "api.reload", "api.workers"},
@@ -94,12 +96,11 @@ API = {
     },
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {
-        *("api.admission", "api.fast_lane", "api.headers", "api.limits", "api.metrics", "api.problems", "api.protocol"),
-        *("api.reload", "api.routes", "api.security", "api.settings", "api.telemetry", "api.workers"),
+        *("api.admission", "api.fast_lane", "api.headers", "api.limits", "api.logs", "api.metrics", "api.problems"),
+        *("api.protocol", "api.reload", "api.routes", "api.security", "api.settings", "api.telemetry"),
+        *("api.tracing", "api.workers"),
     },
-    "__main__": {
-        *("api.keys", "api.main", "api.protocol", "api.server", "api.settings", "api.telemetry", "model.errors"),
-    },
+    "__main__": {"api.keys", "api.logs", "api.main", "api.protocol", "api.server", "api.settings", "model.errors"},
 }
 # The command line may call any room; heavy ones inside the verbs.
 COMMANDS = {"commands.answering", "commands.promotion", "commands.terminal", "commands.training"}

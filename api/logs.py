@@ -1,0 +1,78 @@
+"""JSON lines on standard error: what happens to the process, and to a sample of its requests. Knows no ASGI."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from time import monotonic
+
+import msgspec
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+
+logger = logging.getLogger("api")
+
+_QUIET_ROUTES = {"/livez", "/readyz", "/metrics"}
+_encode = msgspec.json.Encoder().encode
+
+
+def configure_logging(level: str) -> None:
+    """Write one JSON object a line to standard error, for this service and for uvicorn."""
+    formatter = JsonFormatter(
+        "{levelname}{name}{message}",
+        style="{",
+        rename_fields={"levelname": "level", "name": "logger"},
+        timestamp=True,
+        reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's copy of its message with colours
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # Its lines hold the raw path and query; RequestLog writes ours.
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+class RequestLog:
+    """A line a request: of failures all, of the others at most `per_second`, and how many were left out before it.
+
+    503 counts among the others: it is how the service refuses, by the thousand when it must.
+    """
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._left = self._second = self._unlogged = 0
+
+    def write(
+        self, method: str, route: str, status: int, seconds: float, request_id: str | None, *, trace_id: str | None
+    ) -> None:
+        """Write a line, or count it as left out; `route` is the template, never the path."""
+        failed = status >= 500 and status != 503
+        quiet = route in _QUIET_ROUTES and status < 400
+        level = logging.ERROR if failed else logging.DEBUG if quiet else logging.INFO
+        if not logger.isEnabledFor(level):
+            return
+        if not failed and not self._take():
+            self._unlogged += 1
+            return
+        line: dict[str, str | float] = {
+            "level": logging.getLevelName(level),
+            "logger": logger.name,
+            "message": "request",
+            "timestamp": datetime.now(UTC).isoformat(),
+            "method": method,
+            "route": route,
+            "status": status,
+            "duration_ms": round(seconds * 1000, 3),
+            "unlogged": self._unlogged,
+        }
+        line |= {key: value for key, value in (("request_id", request_id), ("trace_id", trace_id)) if value}
+        self._unlogged = 0
+        # logging itself would take three times as long as this line
+        sys.stderr.write(_encode(line).decode() + "\n")
+
+    def _take(self) -> bool:
+        """Take one of the lines of this second, if there is one left."""
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._left = second, self._per_second
+        self._left -= 1
+        return self._left >= 0
