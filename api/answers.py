@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
+from typing import Any
 
 import msgspec
 from fastapi import Response
@@ -95,7 +96,7 @@ def _at_its_place(served: ServedModel, names: Sequence[str], field: str) -> Fiel
     raise AssertionError("one of them was refused")
 
 
-def describe(prediction: Prediction, *, abstain: bool) -> dict[str, object]:
+def describe(prediction: Prediction, *, abstain: bool) -> dict[str, Any]:
     """Return one prediction in its shape under /v1; see `Options`."""
     withheld = abstain and prediction.abstained is not None
     log_probs = () if withheld else prediction.log_probs

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Header, HTTPException, Request
+from fastapi import Depends, Header, HTTPException, Request, params
 
 from api.metrics import Metrics
 from api.protocol import Guard
@@ -41,10 +41,14 @@ async def _metrics(request: Request) -> Metrics:
     return metrics
 
 
-async def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
-    """Refuse a body that is not declared as JSON."""
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, "Send the body as application/json.")
+def require_media_type(accepted: str, *more: str) -> params.Depends:
+    """Return a dependency that refuses a body which is declared as something else."""
+
+    async def check(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+        if content_type.partition(";")[0].strip().lower() not in {accepted, *more}:
+            raise HTTPException(415, f"Send the body as {accepted}.")
+
+    return params.Depends(check)
 
 
 ServedDep = Annotated[ServedModel, Depends(_served)]
@@ -55,4 +59,4 @@ HostDep = Annotated[ModelHost, Depends(_host)]
 """Where models come from; what answers is `ServedDep`."""
 RequestIdDep = Annotated[str, Depends(_request_id)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
-RequireJson = Depends(require_json)
+RequireJson = require_media_type("application/json")

@@ -15,7 +15,7 @@ from api.logs import RequestLog
 from api.metrics import Metrics
 from api.protocol import Guard
 from api.reload import ModelHost
-from api.routes import compat, inference, models, predict, probes
+from api.routes import bulk, compat, inference, models, predict, probes
 from api.settings import Settings
 from api.telemetry import Recorder, RequestTelemetry
 from api.tracing import Tracing
@@ -59,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         bounds=settings,
         fast_lane=lane,
         hot_paths={} if tracing.enabled else lane.paths,
-        stream_paths=frozenset({"/v1/predict/stream", "/v1/predict/file"}),
+        stream_paths=frozenset({bulk.STREAM_PATH, bulk.FILE_PATH}),
         probe_paths=frozenset({b"/livez", b"/readyz", b"/v2/health/live", b"/v2/health/ready", b"/metrics"}),
         refused=lambda status: recorder.record("OTHER", "unmatched", status, 0, None),
     )
@@ -67,13 +67,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     app.state.workers = Workers()
     app.state.admission = admission
-    for router in (compat.router, predict.router, models.router, inference.router, probes.router):
+    for router in (compat.router, predict.router, bulk.router, models.router, inference.router, probes.router):
         app.include_router(router)
     if settings.metrics_enabled:
         app.include_router(probes.metrics_router)
     problems.install(app)
     security.describe(app, key_needed=bool(settings.api_keys))
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        by_path={bulk.STREAM_PATH: settings.max_stream_bytes, bulk.FILE_PATH: settings.max_file_bytes},
+    )
     if admission.needed:
         app.add_middleware(security.AdmissionControl, admission=admission)
     if settings.cors_origins:  # outside admission: a browser asks for permission without a key

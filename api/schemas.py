@@ -92,6 +92,37 @@ class PredictResponse(_Answer):
     predictions: list[LabelPrediction]
 
 
+Id = Annotated[Any, Field(description="Whatever it was sent as; left out if none was sent.", examples=[7])]
+
+
+class StreamLine(_Request):
+    """A line that asks; a bare name is one too."""
+
+    name: Name
+    id: Annotated[Any, Field(description="Anything; it comes back with the answer.", examples=[7])] = None
+
+
+class StreamedPrediction(LabelPrediction):
+    """A line that answers."""
+
+    id: Id = None
+
+
+class LineProblem(BaseModel):
+    """Why a line cannot be answered; lines count from 1, empty ones too."""
+
+    line: int
+    status: int
+    detail: str
+
+
+class StreamedError(BaseModel):
+    """A line instead of the answer to one that has none."""
+
+    error: LineProblem
+    id: Id = None
+
+
 class ExplainRequest(_Request):
     """A name, and the label to explain; the most probable one if it is left out."""
 

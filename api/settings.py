@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     """Time that a connection stays open without a request."""
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = 0
     """After SIGTERM: how long new work is still taken while /readyz already says no."""
+    max_file_bytes: Annotated[int, Field(ge=1024)] = 50 * 1024 * 1024
+    """Largest body of /v1/predict/file."""
+    max_stream_bytes: Annotated[int, Field(ge=0)] = 0
+    """Largest body of /v1/predict/stream; 0 is any."""
     shutdown_grace_seconds: Annotated[int, Field(ge=0, le=600)] = 15
     """How long requests in flight may take to finish after SIGTERM."""
     environment: Environment = Environment.DEVELOPMENT

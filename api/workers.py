@@ -19,6 +19,7 @@ class Workers:
 
     def __init__(self) -> None:
         self._limiter = CapacityLimiter(_THREADS)
+        self._stream_limiter = CapacityLimiter(_THREADS)
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Return what the function does, run in a thread. Raises HTTPException 503 if too many wait already."""
@@ -27,3 +28,10 @@ class Workers:
                 503, "The service has more to do than it can; try again in a second.", {"Retry-After": "1"}
             )
         return await run_sync(function, *args, limiter=self._limiter)
+
+    async def run_for_stream(self, function: Callable[..., T], *args: object) -> T:
+        """Return what the function does, run in a thread, however long it waits: streams are bounded by their number.
+
+        They queue by themselves: many of them take no place in the queue of requests.
+        """
+        return await run_sync(function, *args, limiter=self._stream_limiter)

@@ -77,6 +77,13 @@ API = {
         *("api.admission", "api.answers", "api.headers", "api.problems", "api.reload"),
         *("api.telemetry", "model.errors"),
     },
+    "lines": set(),
+    "bulk": {"api.answers", "api.metrics", "api.reload", "api.workers", "model.errors", "model.prediction"},
+    "ndjson": {"api.answers", "api.bulk", "api.lines", "api.metrics", "api.reload", "model.prediction"},
+    "csv_rows": {
+        *("api.answers", "api.bulk", "api.lines", "api.metrics", "api.problems", "api.reload"),
+        *("model.constants", "model.prediction"),
+    },
     "dependencies": {"api.metrics", "api.protocol", "api.reload", "api.workers"},
     "tensors": {"api.problems"},
     "inference": {
@@ -93,6 +100,9 @@ API = {
     "routes.inference": {
         *("api.answers", "api.dependencies", "api.inference", "api.inference_schemas", "api.routes.probes"),
         "model.__version__",
+    },
+    "routes.bulk": {
+        *("api.answers", "api.bulk", "api.csv_rows", "api.dependencies", "api.ndjson", "api.schemas"),
     },
     "routes.probes": {"api.dependencies", "api.schemas"},
     "main": {

@@ -1,0 +1,109 @@
+"""Lines of JSON to lines of JSON: one answer a line, in their order. Never quotes a line but for its `id`."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from api.answers import Options, describe
+from api.bulk import BATCH, predict_each
+from api.lines import Lines
+from api.metrics import Metrics
+from api.reload import ServedModel
+from model.prediction import Prediction
+
+MEDIA_TYPE = "application/x-ndjson"
+MEDIA_TYPES = (MEDIA_TYPE, "application/ndjson", "application/jsonl")
+MAX_LINE_BYTES = 4096
+
+_Id = msgspec.Raw | msgspec.UnsetType
+"""As it was sent, byte for byte."""
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    id: _Id = msgspec.UNSET
+
+
+class _Refused(msgspec.Struct):
+    """A line that holds no name; of one that is JSON the id is kept."""
+
+    id: _Id = msgspec.UNSET
+    detail: str = ""
+
+
+_decode_line = msgspec.json.Decoder(str | _Line).decode
+_decode_id = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+class NdjsonAnswers:
+    """Answers a stream of lines by one model."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, served: ServedModel, metrics: Metrics, options: Options) -> None:
+        self._served = served
+        self._metrics = metrics
+        self._options = options
+        self._lines = Lines(MAX_LINE_BYTES)
+        self._number = 0
+
+    def feed(self, chunk: bytes, *, last: bool) -> Iterator[bytes]:
+        """Yield the answers of the lines that are complete; see `Answers`."""
+        lines = self._lines.feed(chunk, last=last)
+        numbered = enumerate(lines, self._number + 1)
+        self._number += len(lines)
+        asked = ((number, line) for number, line in numbered if len(line) > MAX_LINE_BYTES or line.strip())
+        while batch := list(islice(asked, BATCH)):
+            yield self._answer(batch)
+
+    def refuse(self, status: int, detail: str) -> bytes:
+        """Return the last line of an answer that ends before its body does."""
+        return _encode_lines([_error(self._number + 1, status, detail)])
+
+    def _answer(self, batch: Sequence[tuple[int, bytes]]) -> bytes:
+        questions = [_read(line) for _, line in batch]
+        names = [question.name for question in questions if isinstance(question, _Line)]
+        predicted = iter(predict_each(self._served, self._metrics, names, self._options))
+        rows = []
+        for (number, _), question in zip(batch, questions, strict=True):
+            outcome = next(predicted) if isinstance(question, _Line) else question.detail
+            row = self._describe(number, outcome)
+            if question.id is not msgspec.UNSET:
+                row["id"] = question.id
+            rows.append(row)
+        return _encode_lines(rows)
+
+    def _describe(self, number: int, outcome: Prediction | str) -> dict[str, Any]:
+        if isinstance(outcome, str):
+            return _error(number, 422, outcome)
+        return describe(outcome, abstain=self._options.abstain)
+
+
+def _error(number: int, status: int, detail: str) -> dict[str, Any]:
+    return {"error": {"line": number, "status": status, "detail": detail}}
+
+
+def _read(line: bytes) -> _Line | _Refused:
+    """Return what a line asks, or why it cannot be answered."""
+    if len(line) > MAX_LINE_BYTES:
+        return _Refused(detail=f"A line may have at most {MAX_LINE_BYTES} bytes.")
+    try:
+        text = line.decode()  # an id is not looked into: what is wrong in it would be sent back
+        asked = _decode_line(text)
+    except UnicodeDecodeError:
+        return _Refused(detail="The line is not UTF-8.")
+    except msgspec.ValidationError:
+        return _Refused(_read_id(text), 'A line is a name, or an object with a "name" and, if you like, an "id".')
+    except (msgspec.DecodeError, RecursionError):
+        return _Refused(detail="The line is not valid JSON.")
+    return _Line(asked) if isinstance(asked, str) else asked
+
+
+def _read_id(text: str) -> _Id:
+    try:
+        return _decode_id(text).get("id", msgspec.UNSET)
+    except (msgspec.DecodeError, RecursionError):  # a list, or broken behind what was wrong first
+        return msgspec.UNSET

@@ -1,0 +1,501 @@
+"""Streams and files: one answer for each line or row, whatever it holds and however it comes."""
+
+import csv
+import io
+import json
+import math
+import re
+import socket
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.answers import Options
+from api.bulk import Answers
+from api.csv_rows import CsvAnswers
+from api.lines import MAX_RECORD_BYTES
+from api.metrics import Metrics
+from api.ndjson import MAX_LINE_BYTES, NdjsonAnswers
+from api.reload import ServedModel
+from api.schemas import StreamedError, StreamedPrediction
+from api.tests.conftest import Server, start, stop
+
+STREAM = "/v1/predict/stream"
+FILE = "/v1/predict/file"
+SECRET = "Secretname"
+NDJSON = {"content-type": "application/x-ndjson"}
+CSV = {"content-type": "text/csv; charset=utf-8"}
+NAMES = ["Jordan", "Kowalska", "O’Brien", "van der Berg", "Ñandú", "bergson", "qxzvw", "Мария", "山田", "a" * 100]
+PARAMETERS: list[dict[str, Any]] = [{}, {"top_k": 4, "prior": "uniform"}, {"top_k": 1, "abstain": True}]
+
+
+def _stream(client: httpx.Client, body: bytes | Iterator[bytes], **parameters: Any) -> list[dict[str, Any]]:
+    answer = client.post(STREAM, content=body, headers=NDJSON, params=parameters)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    return [json.loads(line) for line in answer.text.split("\n")[:-1]]
+
+
+def _file(client: httpx.Client, body: bytes, **parameters: Any) -> list[dict[str, str]]:
+    answer = client.post(FILE, content=body, headers=CSV, params=parameters)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.text, newline=""), delimiter=parameters.get("delimiter", ",")))
+
+
+def _predict(client: httpx.Client, names: Sequence[str], **parameters: Any) -> list[dict[str, Any]]:
+    answer = client.post("/v1/predict", json={"names": names, **parameters})
+    predictions: list[dict[str, Any]] = answer.raise_for_status().json()["predictions"]
+    return predictions
+
+
+class Conversation:
+    """A client that sends and reads as a test tells it."""
+
+    def __init__(self, server: Server, path: str = STREAM, content_type: str = "application/x-ndjson") -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        self.socket.settimeout(30)
+        self.socket.connect((server.client.base_url.host, server.client.base_url.port))
+        head = (
+            f"POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+        self.socket.sendall(head.encode())
+        self._answer = self.socket.makefile("rb")
+
+    def say(self, piece: bytes) -> None:
+        self.socket.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+
+    def hear_head(self) -> bytes:
+        return b"".join(iter(self._answer.readline, b"\r\n"))
+
+    def hear(self) -> bytes:
+        size = int(self._answer.readline(), 16)
+        return self._answer.read(size + 2)[:-2]
+
+    def vanish(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, not end
+        self._answer.close()
+        self.socket.close()
+
+
+# --- lines
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=str)
+def test_each_line_gets_what_predict_answers_in_its_place(client: httpx.Client, parameters: dict[str, Any]) -> None:
+    names = [f"{name[:90]}{'x' * (i % 7)}" for i in range(70) for name in NAMES]  # three batches
+    lines = [json.dumps(name if i % 3 else {"id": i, "name": name}) for i, name in enumerate(names)]
+    lines[5::50] = ['{"id": "of a bad one", "name": ""}'] * len(lines[5::50])
+    answers = _stream(client, "\n".join(lines).encode(), **parameters)
+    assert len(answers) == len(lines)
+    for place, answer in enumerate(answers):
+        if place % 50 == 5:
+            assert answer["error"] | {"detail": ""} == {"line": place + 1, "status": 422, "detail": ""}
+            assert answer["id"] == "of a bad one"
+    good = [place for place in range(len(names)) if place % 50 != 5]
+    expected = _predict(client, [names[place] for place in good], **parameters)
+    for place, prediction in zip(good, expected, strict=True):
+        assert answers[place] == (prediction if place % 3 else prediction | {"id": place})
+
+
+BAD_LINES = {
+    "bad UTF-8": b'"Secretname\xff"',
+    "bad UTF-8 in an id": b'{"name": "Jordan", "id": "Secretname\xff"}',
+    "not JSON": b"Secretname",
+    "broken JSON": b'{"name": "Secretname"',
+    "two values": b'"Secretname" "Jordan"',
+    "number": b"7",
+    "null": b"null",
+    "list": b'["Secretname"]',
+    "NaN": b'{"name": NaN}',
+    "lone surrogate": b'"Secretname\\ud800"',
+    "nested deep": b'{"name": "Jordan", "id": ' + b"[" * 4000,
+    "over the bound": b'"' + SECRET.encode() * 1000 + b'"',
+    "spaces over the bound": b" " * 10_000,
+    "101 letters": b'"' + b"a" * 101 + b'"',
+    "only spaces": b'"   "',
+    "NUL": b'"Secretname\\u0000"',
+}
+BAD_LINES_WITH_ID = {
+    "name is a number": b'{"id": 7, "name": 5}',
+    "no name": b'{"id": 7}',
+    "empty name": b'{"name": "", "id": 7}',
+    "unknown field": b'{"id": 7, "name": "Jordan", "Secretname": 1}',
+}
+
+
+@pytest.mark.parametrize("line", (BAD_LINES | BAD_LINES_WITH_ID).values(), ids=(BAD_LINES | BAD_LINES_WITH_ID).keys())
+def test_a_bad_line_costs_an_error_and_not_the_stream(client: httpx.Client, line: bytes) -> None:
+    before, bad, after = _stream(client, b'\n"Jordan"\n' + line + b'\r\n\n"Kowalska"')
+    assert [before, after] == _predict(client, ["Jordan", "Kowalska"])
+    error = bad.pop("error")
+    assert (error["line"], error["status"]) == (3, 422)
+    assert error["detail"].endswith(".")
+    assert SECRET not in json.dumps(error)
+    assert bad == ({"id": 7} if line in BAD_LINES_WITH_ID.values() else {})
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b" \r\n\n\t"])
+def test_nothing_asked_is_nothing_answered(client: httpx.Client, body: bytes) -> None:
+    assert _stream(client, body) == []
+
+
+def test_an_id_comes_back_as_it_was(client: httpx.Client) -> None:
+    ids = ['"a\\u00e9"', "1e400", "123456789012345678901234567890", "0.10", "null", '{"b": [1, {}]}']
+    body = "\n".join(f'{{"name": "Jordan", "id": {one}}}' for one in ids)
+    answer = client.post(STREAM, content=body, headers=NDJSON)
+    assert [line.partition('"id":')[2][:-1] for line in answer.text.splitlines()] == ids
+
+
+def test_the_version_is_in_a_header(client: httpx.Client) -> None:
+    version = client.post("/v1/predict", json={"names": ["Jordan"]}).json()["model_version"]
+    for path, body, headers in ((STREAM, '"Jordan"', NDJSON), (FILE, "name\nJordan", CSV)):
+        answer = client.post(path, content=body, headers=headers | {"x-request-id": "mine"})
+        assert (answer.headers["x-model-version"], answer.headers["x-request-id"]) == (version, "mine")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "headers"),
+    [
+        (STREAM + "?top_k=5", 422, NDJSON),
+        (STREAM + "?top_k=0", 422, NDJSON),
+        (STREAM + "?prior=Secretname", 422, NDJSON),
+        (STREAM + "?abstain=Secretname", 422, NDJSON),
+        (STREAM, 415, CSV),
+        (STREAM, 415, {"content-type": "application/json"}),
+        (FILE, 415, NDJSON),
+        (FILE + "?top_k=5", 422, CSV),
+        (FILE + "?delimiter=Secretname", 422, CSV),
+        (FILE + "?column=Secretname", 422, CSV),
+    ],
+)
+def test_what_is_wrong_from_the_start_is_a_problem(
+    client: httpx.Client, path: str, status: int, headers: dict[str, str]
+) -> None:
+    answer = client.post(path, content="name\nJordan", headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
+    assert SECRET not in answer.text
+
+
+def test_each_line_is_answered_while_the_next_is_not_sent_yet(server: Server) -> None:
+    conversation = Conversation(server)
+    conversation.say(b'"Jordan"\n"Kowal')
+    assert conversation.hear_head().startswith(b"HTTP/1.1 200 ")
+    first = conversation.hear()
+    assert first.count(b"\n") == 1
+    conversation.say(b'ska"\n')
+    second = conversation.hear()
+    assert [json.loads(first), json.loads(second)] == _predict(server.client, ["Jordan", "Kowalska"])
+    conversation.vanish()
+
+
+# --- rows
+
+
+def test_each_row_keeps_its_cells_and_gets_what_predict_answers(client: httpx.Client) -> None:
+    names = [f"{name[:90]}{'x' * (i % 7)}" for i in range(70) for name in NAMES]
+    text = io.StringIO()
+    csv.writer(text).writerows([["number", "surname"], *enumerate(names)])
+    rows = _file(client, text.getvalue().encode(), column="surname", top_k=2, abstain=True)
+    assert [(row["number"], row["surname"]) for row in rows] == [(str(i), name) for i, name in enumerate(names)]
+    for row, prediction in zip(rows, _predict(client, names, top_k=2, abstain=True), strict=True):
+        ranks = range(1, len(prediction["labels"]) + 1)
+        assert [row[f"label_{rank}"] for rank in ranks] == prediction["labels"]
+        assert [float(row[f"probability_{rank}"]) for rank in ranks] == prediction["probabilities"]
+        assert (row["abstained"] or None, row["error"]) == (prediction["abstained"], "")
+        if not ranks:
+            assert row["label_1"] == row["probability_2"] == ""
+
+
+def test_a_bad_row_costs_an_error_and_not_the_file(client: httpx.Client) -> None:
+    long = b"8," + b"b" * MAX_RECORD_BYTES
+    body = b'id,name\n1,Jordan\n2\n3,Jordan,x\n\n4,\n5,J\xffrdan\n6,"Jordan\n' + b"7,Jordan\n" * (MAX_RECORD_BYTES // 8)
+    rows = _file(client, body + b'",\n' + long + b'\n9,Kowal\rska\n10,O"Brien\n11,Jordan')
+    assert [row["id"] for row in rows[:5]] == ["1", "2", "3", "4", "5"]
+    assert [bool(row["error"]) for row in rows[:6]] == [False, True, True, True, True, True]
+    assert rows[2] == {"id": "3", "name": "Jordan"} | {k: "" for k in rows[2] if "_" in k or k == "abstained"} | {
+        "error": rows[2]["error"]
+    }
+    assert rows[4]["name"] == "J\ufffdrdan"
+    assert [rows[5]["id"], rows[6]["id"], rows[6]["error"]] == ["", "7", ""]  # the quote left open cost its bound
+    assert [(row["id"], bool(row["error"])) for row in rows[-4:]] == [
+        ("", True),
+        ("", True),
+        ("10", False),
+        ("11", False),
+    ]
+    assert rows[-1] | {"id": "1"} == rows[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\n\n",
+        b"surname\nJordan",
+        b"name,name\nA,B",
+        b"\xffname\n",
+        b"\xff\xfen\x00a\x00",
+        b"a" * 99_999,
+        b"name\rB",
+    ],
+)
+def test_a_file_without_its_column_is_a_problem(client: httpx.Client, body: bytes) -> None:
+    answer = client.post(FILE, content=body, headers=CSV)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_byte_order_mark_stays(client: httpx.Client) -> None:
+    answer = client.post(FILE, content=b'\xef\xbb\xbf"name";id\nJordan;1\n', headers=CSV, params={"delimiter": ";"})
+    assert answer.content.startswith(b"\xef\xbb\xbfname;id;label_1;")
+
+
+# --- however it comes
+
+
+@pytest.fixture(scope="module")
+def served(bundle: Path) -> ServedModel:
+    return ServedModel.load(bundle, threads=1)
+
+
+def _feed(answers: Answers, chunks: Sequence[bytes]) -> bytes:
+    return b"".join(
+        piece for place, chunk in enumerate(chunks) for piece in answers.feed(chunk, last=place == len(chunks) - 1)
+    )
+
+
+def _cut(body: bytes, places: Sequence[int]) -> list[bytes]:
+    return [body[a:b] for a, b in pairwise([0, *sorted(place % (len(body) + 1) for place in places), len(body)])]
+
+
+PLACES = st.lists(st.integers(0, 100_000), max_size=20)
+LINES = st.sampled_from(
+    [
+        *(json.dumps(name, ensure_ascii=False).encode() for name in NAMES),
+        *BAD_LINES.values(),
+        b'{"name": "Jordan", "id": "\xc3\xa9"}\r',
+        b"",
+        b" " * MAX_LINE_BYTES,
+        b'"' + b"a" * MAX_LINE_BYTES,
+    ]
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(lines=st.lists(LINES, max_size=12), places=PLACES)
+def test_a_stream_may_be_cut_anywhere(served: ServedModel, lines: list[bytes], places: list[int]) -> None:
+    body = b"\n".join(lines)
+    whole, parts = (
+        _feed(NdjsonAnswers(served, Metrics(), Options()), chunks) for chunks in ([body], _cut(body, places))
+    )
+    assert parts == whole
+    assert whole.count(b"\n") == sum(len(line) > MAX_LINE_BYTES or bool(line.strip()) for line in lines)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    pieces=st.lists(
+        st.sampled_from([b'"', b'""', b",", b"\n", b"\r\n", b"\r", b"Jordan", "é".encode(), b"\xff", b"a" * 70_000])
+        | st.binary(max_size=3),
+        max_size=20,
+    ),
+    places=PLACES,
+)
+def test_a_file_of_anything_may_be_cut_anywhere(served: ServedModel, pieces: list[bytes], places: list[int]) -> None:
+    body = b"\xef\xbb\xbfid,name\n" + b"".join(pieces)
+    whole, parts = (
+        _feed(CsvAnswers(served, Metrics(), Options(), column="name", delimiter=","), chunks)
+        for chunks in ([body], _cut(body, places))
+    )
+    assert parts == whole
+    rows = list(csv.reader(io.StringIO(whole.decode(), newline="")))
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+CELLS = st.text(st.sampled_from('a"\n\r,;|\t'), max_size=8) | st.text(st.characters(codec="utf-8"), max_size=8)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=8),
+    delimiter=st.sampled_from(",;|\t"),
+    bom=st.booleans(),
+    places=PLACES,
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_file_comes_back_as_it_was(
+    *, served: ServedModel, rows: list[tuple[str, str, str]], delimiter: str, bom: bool, places: list[int], end: str
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator=end).writerows(
+        [("a", "name", "b"), *rows]
+    )
+    body = text.getvalue().encode("utf-8-sig" if bom else "utf-8")
+    answers = CsvAnswers(served, Metrics(), Options(top_k=1), column="name", delimiter=delimiter)
+    back = list(
+        csv.reader(io.StringIO(_feed(answers, _cut(body, places)).decode("utf-8-sig"), newline=""), delimiter=delimiter)
+    )
+    assert [tuple(row[:3]) for row in back] == [("a", "name", "b"), *rows]
+    assert back[0][3:] == ["label_1", "probability_1", "abstained", "error"]
+    for row in back[1:]:
+        assert not re.match(r"[=+\-@]", "".join(row[3:]))
+        assert row[3] or row[5] or row[6]
+
+
+# --- what it costs the service
+
+
+def _memory(server: Server, field: str) -> int:
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    (kib,) = re.findall(rf"{field}:\s+(\d+) kB", status)
+    return int(kib) * 1024
+
+
+def _metric(client: httpx.Client, line_start: str) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return math.fsum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(line_start))
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is Linux's to tell")
+@pytest.mark.parametrize(("path", "headers", "begin"), [(STREAM, NDJSON, b'"'), (FILE, CSV, b'name\n"')])
+def test_a_line_of_50_mb_is_not_kept(server: Server, path: str, headers: dict[str, str], begin: bytes) -> None:
+    def body() -> Iterator[bytes]:
+        yield begin
+        for _ in range(50):
+            yield b"a" * 1_000_000
+
+    server.client.post(path, content=begin, headers=headers)
+    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # forget the peak
+    before = _memory(server, "VmHWM")
+    answer = server.client.post(path, content=body(), headers=headers)
+    assert answer.status_code == 200
+    assert "may have at most" in answer.text.splitlines()[-1]
+    assert _memory(server, "VmHWM") - before < 8_000_000
+
+
+def _say_as_much_as_is_taken(conversation: Conversation, piece: bytes) -> int:
+    for said in range(1000):
+        try:
+            conversation.say(piece)
+        except TimeoutError:
+            return said
+    return 1000
+
+
+def test_who_does_not_read_is_kept_waiting_and_may_leave(server: Server) -> None:
+    counter = f'http_requests_total{{method="POST",route="{STREAM}",status="200"}}'
+    requests, answered = _metric(server.client, counter), _metric(server.client, "predictions_total{")
+    conversation = Conversation(server)
+    conversation.socket.settimeout(1)
+    sent = _say_as_much_as_is_taken(conversation, b'"Jordan"\n' * 10_000)
+    assert sent < 1000
+    assert server.client.get("/livez").status_code == 200
+    assert _metric(server.client, counter) == requests
+    conversation.vanish()
+    deadline = time.monotonic() + 30
+    while _metric(server.client, counter) == requests:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert _metric(server.client, "predictions_total{") - answered < sent * 10_000
+    log = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert not [line for line in log if line["level"] not in {"DEBUG", "INFO"}]
+
+
+@pytest.mark.parametrize("said", [b"", b'"Jor'])
+def test_who_leaves_before_the_answer_is_no_failure_of_the_service(server: Server, said: bytes) -> None:
+    counter = f'http_requests_total{{method="POST",route="{STREAM}",status="400"}}'
+    before = _metric(server.client, counter)
+    conversation = Conversation(server)
+    if said:
+        conversation.say(said)
+    conversation.vanish()
+    deadline = time.monotonic() + 30
+    while _metric(server.client, counter) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+# --- bounds
+
+
+@pytest.fixture(scope="module")
+def bounded(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start(
+        bundle, tmp_path_factory.mktemp("bounded") / "log", MAX_STREAM_BYTES="2000", MAX_FILE_BYTES="100000"
+    )
+    yield running
+    stop(running)
+
+
+def test_a_declared_length_over_the_bound_is_refused_unread(bounded: Server) -> None:
+    for path, headers, body in ((STREAM, NDJSON, b'"Jordan"\n' * 1000), (FILE, CSV, b"name\n" + b"Jordan\n" * 50_000)):
+        answer = bounded.client.post(path, content=body, headers=headers)
+        assert answer.status_code == 413
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "begin", "piece", "error"),
+    [
+        (
+            STREAM,
+            "application/x-ndjson",
+            b'"Jordan"\n',
+            b'"Jordan"\n' * 300,
+            b'{"error":{"line":2,"status":413,"detail":"A',
+        ),
+        (FILE, "text/csv", b"name\n", b"Jordan\n" * 20_000, b",,,,,,,,A"),
+    ],
+)
+def test_a_body_that_grows_over_the_bound_ends_with_an_error(
+    *, bounded: Server, path: str, content_type: str, begin: bytes, piece: bytes, error: bytes
+) -> None:
+    conversation = Conversation(bounded, path, content_type)
+    conversation.say(begin)
+    conversation.hear_head()
+    heard = [conversation.hear()]
+    assert b"at most" not in heard[0]
+    conversation.say(piece)
+    while heard[-1]:
+        heard.append(conversation.hear())
+    *_, last = b"".join(heard).splitlines()
+    assert re.fullmatch(re.escape(error) + rb" request body may have at most \d+ bytes\.(\"}})?", last)
+    conversation.vanish()
+
+
+def test_files_and_streams_have_bounds_of_their_own(client: httpx.Client) -> None:
+    rows = b"Jordan\n" * 10_000  # more than JSON routes take
+    assert len(_file(client, b"name\n" + rows)) == 10_000
+
+
+# --- the document
+
+
+def test_openapi_examples_are_answered_as_it_says(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    for path, media_type in ((STREAM, "application/x-ndjson"), (FILE, "text/csv")):
+        operation = paths[path]["post"]
+        content = operation["requestBody"]["content"]
+        assert list(operation["responses"]["200"]["content"]) == [media_type]
+        for accepted, body in content.items():
+            answer = client.post(path, content=body["example"], headers={"content-type": accepted})
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith(media_type)
+    example = paths[FILE]["post"]["responses"]["200"]["content"]["text/csv"]["example"]
+    rows = _file(client, paths[FILE]["post"]["requestBody"]["content"]["text/csv"]["example"].encode(), top_k=1)
+    assert list(rows[0]) == example.splitlines()[0].split(",")
+    good, bad = _stream(client, b'{"name": "Jordan", "id": 7}\n{"name": "", "id": 7}')
+    assert StreamedPrediction.model_validate(good).model_dump(mode="json") == good
+    assert StreamedError.model_validate(bad).model_dump(mode="json") == bad
