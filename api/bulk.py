@@ -37,11 +37,11 @@ class Answers(Protocol):
 class BulkResponse(Response):
     """Answers a body as it comes. Headers wait for the first piece, so what is wrong from the start is a problem."""
 
-    def __init__(self, answers: Answers, workers: Workers, *, version: str) -> None:
+    def __init__(self, answers: Answers, workers: Workers) -> None:
         self.status_code = 200
         self.background = None
         self.media_type = answers.media_type
-        self.init_headers({"x-model-version": version})
+        self.init_headers()
         self._answers = answers
         self._workers = workers
 
@@ -67,8 +67,6 @@ class BulkResponse(Response):
                 await write(self._answers.refuse(refused.status_code, refused.detail))
                 break
             if message["type"] == "http.disconnect":
-                if not started:  # nobody reads it, and it is counted like any request that broke off
-                    raise HTTPException(400, "The request broke off.")
                 return
             more = message.get("more_body", False)
             pieces = self._answers.feed(message.get("body", b""), last=not more)

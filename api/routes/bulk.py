@@ -86,7 +86,7 @@ async def predict_stream(
     `error` with its number, and the stream goes on; empty lines get nothing. All are answered by the version in the
     header `X-Model-Version`. Read while you send: what is not read holds up what is.
     """
-    return BulkResponse(NdjsonAnswers(served, metrics, options), workers, version=served.version)
+    return BulkResponse(NdjsonAnswers(served, metrics, options), workers)
 
 
 @router.post(
@@ -112,4 +112,4 @@ async def predict_file(
     `X-Model-Version`. Read while you send: what is not read holds up what is.
     """
     answers = CsvAnswers(served, metrics, options, column=column, delimiter=delimiter)
-    return BulkResponse(answers, workers, version=served.version)
+    return BulkResponse(answers, workers)

@@ -395,7 +395,7 @@ def _say_as_much_as_is_taken(conversation: Conversation, piece: bytes) -> int:
 
 
 def test_who_does_not_read_is_kept_waiting_and_may_leave(server: Server) -> None:
-    counter = f'http_requests_total{{method="POST",route="{STREAM}",status="200"}}'
+    counter = f'http_requests_total{{method="POST",route="{STREAM}",status="499"}}'
     requests, answered = _metric(server.client, counter), _metric(server.client, "predictions_total{")
     conversation = Conversation(server)
     conversation.socket.settimeout(1)
@@ -415,7 +415,7 @@ def test_who_does_not_read_is_kept_waiting_and_may_leave(server: Server) -> None
 
 @pytest.mark.parametrize("said", [b"", b'"Jor'])
 def test_who_leaves_before_the_answer_is_no_failure_of_the_service(server: Server, said: bytes) -> None:
-    counter = f'http_requests_total{{method="POST",route="{STREAM}",status="400"}}'
+    counter = f'http_requests_total{{method="POST",route="{STREAM}",status="499"}}'
     before = _metric(server.client, counter)
     conversation = Conversation(server)
     if said:
