@@ -41,10 +41,16 @@ def predict_compat(served: ServedModel, metrics: Metrics, name: str, top_k: int 
     Raises:
         PredictionError: the name or the number of labels cannot be answered.
     """
-    (prediction,) = served.predictor.predict([name], top_k)
+    predictions = served.predictor.predict([name], top_k)
+    body = compat_body(predictions[0])
+    metrics.count_predictions(predictions)
+    return body
+
+
+def compat_body(prediction: Prediction) -> bytes:
+    """Return a prediction as POST /get_prediction gives it. Raises InvalidNameError if it has no label."""
     if not prediction.labels:
         raise InvalidNameError("Most letters of the name do not occur in the names the model was trained on.")
-    metrics.count_predictions([prediction])
     return _encode({"predictions": prediction.labels, "probabilities": prediction.log_probs})
 
 
@@ -62,6 +68,11 @@ def predict(
         PredictionError: the number of labels or the prior cannot be answered.
     """
     predictions = predict_names(served, metrics, names, options, field="names")
+    return predict_body(served, request_id, predictions, options)
+
+
+def predict_body(served: ServedModel, request_id: str, predictions: Sequence[Prediction], options: Options) -> bytes:
+    """Return predictions as POST /v1/predict gives them."""
     return _encode(
         {
             "model_version": served.version,

@@ -5,11 +5,13 @@ are handed on at once. No timers: `Server` sweeps all connections every second.
 """
 
 import asyncio
+import logging
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import inf
+from time import perf_counter
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,15 +28,24 @@ _MAX_PIPELINED = 100
 _BUSY = "The service has more to do than it can; try again in a second."
 
 
+logger = logging.getLogger("api")
+
+
 class _HeadTooLongError(Exception):
     """Ends the parser's work; httptools makes an error of its own of it."""
 
 
-FastLane = Callable[[Scope, bytes], tuple[bytes, bytes] | None]
-"""From a POST and its body to header lines and body of a 200, or None: the ordinary route answers, whatever it says.
+@dataclass(frozen=True, slots=True)
+class HotRequest:
+    """A POST to a path of the fast lane; what the lane writes into the scope is there for the ordinary route."""
 
-What the lane writes into the scope is there for the ordinary route.
-"""
+    scope: Scope
+    body: bytes
+    arrived: float  # by perf_counter
+
+
+FastLane = Callable[[Sequence[HotRequest]], list[tuple[bytes, bytes] | None]]
+"""From requests to header lines and body of a 200 each, or None: the ordinary route answers, whatever it says."""
 
 
 @dataclass(slots=True)
@@ -49,20 +60,30 @@ class Guard:
     refused: Callable[[int], None]  # told the status of what is refused below the app
     draining: bool = False
     streams: int = 0
-    _this_turn: int = 0
+    _turn: list[tuple["GuardedProtocol", HotRequest]] = field(default_factory=list)
 
     def full(self, n_tasks: int) -> bool:
         """Tell whether as much is under way as may be: requests being answered, and those of this turn of the loop."""
-        return n_tasks - self.streams + self._this_turn >= self.bounds.max_concurrency
+        return n_tasks - self.streams + len(self._turn) >= self.bounds.max_concurrency
 
-    def count_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Count a request that is answered within this turn of the event loop."""
-        if self._this_turn == 0:
-            loop.call_soon(self._end_turn)
-        self._this_turn += 1
+    def answer_this_turn(self, connection: "GuardedProtocol", request: HotRequest) -> None:
+        """Have the fast lane answer once everything that has arrived is read."""
+        if not self._turn:
+            connection.loop.call_soon(self.end_turn)
+        self._turn.append((connection, request))
 
-    def _end_turn(self) -> None:
-        self._this_turn = 0
+    def end_turn(self) -> None:
+        """Answer what waits for the fast lane."""
+        turn, self._turn = self._turn, []
+        if not turn:
+            return
+        try:
+            answers = self.fast_lane([request for _, request in turn])
+        except Exception as error:  # noqa: BLE001 - the message may quote a name, and the ordinary route tells more
+            logger.error("the fast lane failed", extra={"error": type(error).__name__})  # noqa: TRY400
+            answers = [None] * len(turn)
+        for (connection, _), answer in zip(turn, answers, strict=True):
+            connection.take_answer(answer)
 
     async def stream(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Run an app, counted as a stream."""
@@ -86,7 +107,7 @@ class GuardedProtocol(HttpToolsProtocol):
             timeout = int(self._bounds.idle_seconds * 1000)
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
         self._plain_app = self.app
-        self._receiving = self._handed_on = self._refused = False
+        self._receiving = self._handed_on = self._refused = self._waiting = False
         self.url = b""
         self._head_bytes = self._unsent = 0
         self._unsent_since = 0.0
@@ -103,7 +124,9 @@ class GuardedProtocol(HttpToolsProtocol):
     # --- what httptools calls
 
     def on_message_begin(self) -> None:
-        """Start a request."""
+        """Start a request; one that came before on this connection is answered first."""
+        if self._waiting:
+            self.guard.end_turn()
         super().on_message_begin()
         self._receiving = True
         self._handed_on = False
@@ -152,29 +175,39 @@ class GuardedProtocol(HttpToolsProtocol):
         self._deadline = inf
         if not self._handed_on:
             full = self.guard.full(len(self.tasks)) and self.url not in self.guard.probe_paths
-            if not full and self._answer_at_once():
+            if not full and self._wait_for_the_lane():
                 return
             self._hand_on(self._plain_app, full=full)
         super().on_message_complete()
 
     # --- ways to answer
 
-    def _answer_at_once(self) -> bool:
-        guard = self.guard
-        if self.url not in guard.hot_paths or self.parser.get_method() != b"POST":
+    def _wait_for_the_lane(self) -> bool:
+        """Let the fast lane answer if it may; tell whether it does."""
+        if self.url not in self.guard.hot_paths or self.parser.get_method() != b"POST":
             return False
         in_order = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
         if not in_order or self.parser.get_http_version() != "1.1":
             return False
-        guard.count_turn(self.loop)
-        self.scope["path"] = guard.hot_paths[self.url]
-        answer = guard.fast_lane(self.scope, self._pending)  # type: ignore[arg-type]
+        self.scope["path"] = self.guard.hot_paths[self.url]
+        self._waiting = True
+        self._keep_alive = self.parser.should_keep_alive()
+        self.guard.answer_this_turn(self, HotRequest(self.scope, self._pending, perf_counter()))  # type: ignore[arg-type]
+        return True
+
+    def take_answer(self, answer: tuple[bytes, bytes] | None) -> None:
+        """Send what the fast lane gave, or hand the request on."""
+        self._waiting = False
+        if self.transport.is_closing():
+            return
         if answer is None:
-            return False
-        self._write(b"HTTP/1.1 200 OK\r\n", *answer, keep_alive=self.parser.should_keep_alive() and not guard.draining)
+            self._hand_on(self._plain_app, full=False)
+            self.cycle.keep_alive = self._keep_alive and not self.guard.draining
+            super().on_message_complete()
+            return
+        self._write(b"HTTP/1.1 200 OK\r\n", *answer, keep_alive=self._keep_alive and not self.guard.draining)
         self.server_state.total_requests += 1
         self._deadline = self.loop.time() + self._bounds.keep_alive_seconds
-        return True
 
     def _hand_on(self, app: ASGIApp, *, full: bool) -> None:
         """Start the app on what there is of the request."""
@@ -261,7 +294,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close at once, unless a request is on its way: then after its answer."""
-        if not self._receiving or self._handed_on:
+        if not self._waiting and (not self._receiving or self._handed_on):
             super().shutdown()
 
 

@@ -74,8 +74,8 @@ API = {
     "server": {"api.protocol"},
     "workers": set(),
     "fast_lane": {
-        *("api.admission", "api.answers", "api.headers", "api.problems", "api.reload"),
-        *("api.telemetry", "model.errors"),
+        *("api.admission", "api.answers", "api.headers", "api.protocol", "api.reload", "api.telemetry"),
+        *("model.errors", "model.prediction"),
     },
     "lines": set(),
     "bulk": {"api.answers", "api.metrics", "api.reload", "api.workers", "model.errors", "model.prediction"},

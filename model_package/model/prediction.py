@@ -20,6 +20,8 @@ Prior = Literal["natural", "uniform"] | Mapping[str, float]
 """How frequent labels are taken to be: as in the training names, alike, or weights by label; others are ruled out."""
 
 
+_FEW = 2
+
 Abstention = Literal["unfamiliar", "unknown characters"]
 """Why no label should be believed: it does not look like a name, or most of its letters cannot be read."""
 
@@ -115,13 +117,18 @@ class Predictor:
             InvalidTopKError: top_k is not between 1 and the number of labels.
             InvalidPriorError: a weight is negative or not finite, none is positive, or the model lacks a label.
         """
+        return self.predict_read([self.read(name) for name in names], top_k, prior)
+
+    def predict_read(
+        self, texts: Sequence[str], top_k: int | None = None, prior: Prior = "natural"
+    ) -> list[Prediction]:
+        """Return what `predict` does, of names as `read` gives them."""
         if top_k is None:
             top_k = min(DEFAULT_TOP_K, len(self.labels))
         if not 1 <= top_k <= len(self.labels):
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
-        if len(names) == 1 and prior == "natural":
-            return [self._predict_one(names[0], top_k)]
-        texts = [self.read(name) for name in names]
+        if len(texts) <= _FEW and prior == "natural":
+            return [self._predict_one(text, top_k) for text in texts]
         sequences = [encode(text, self._vocabulary) for text in texts]
         outputs = self._classifier.compute_outputs(sequences)
         log_probs = self._apply_prior(self._calibrate(outputs), prior)
@@ -160,9 +167,8 @@ class Predictor:
         # most names are letters alone, all known
         return (UNKNOWN_ID not in ids and text.isalpha()) or is_readable(text, self._vocabulary)
 
-    def _predict_one(self, name: str, top_k: int) -> Prediction:
+    def _predict_one(self, text: str, top_k: int) -> Prediction:
         """Return what `predict` does under the natural prior; on the few numbers of one row, Python outruns numpy."""
-        text = self.read(name)
         ids = encode(text, self._vocabulary)
         if not self._is_readable(text, ids):
             return Prediction((), (), "unknown characters")
