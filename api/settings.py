@@ -151,8 +151,8 @@ class Settings(BaseSettings):
     @field_validator("rate_limit_storage")
     @classmethod
     def _has_its_client(cls, url: str) -> str:
-        if url != MEMORY and find_spec("redis") is None:
-            raise ValueError("Redis needs the Python package redis, which is not installed")
+        if url != MEMORY and (find_spec("redis") is None or find_spec("limits") is None):
+            raise ValueError("Redis needs the Python packages limits and redis, which are not installed")
         try:
             urlsplit(url).port  # noqa: B018 reading it checks it
         except ValueError:

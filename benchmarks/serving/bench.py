@@ -17,7 +17,7 @@ from servers import BUILD, CONSTANT, PRODUCTION, ROOT, SERVICE, Server
 from model.prediction import Predictor
 
 
-def run(servers: Sequence[Server], rounds: int, seconds: int) -> list[report.Round]:
+def run(servers: Sequence[Server], rounds: int, seconds: int, connections: Sequence[int]) -> list[report.Round]:
     """Let the servers take turns; a peer that fails is left out from then on."""
     predictor = Predictor.load(ROOT / "artifacts")
     found: list[report.Round] = []
@@ -27,7 +27,7 @@ def run(servers: Sequence[Server], rounds: int, seconds: int) -> list[report.Rou
         for server in tuple(taking_part):
             print(f"round {number} of {rounds}: {server.name}", flush=True)
             try:
-                found[-1][server.name] = measure(server, predictor, seconds)
+                found[-1][server.name] = measure(server, predictor, seconds, connections)
             except RuntimeError as reason:
                 if server in (CONSTANT, SERVICE):
                     raise
@@ -54,13 +54,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", action="store_true", help="measure the peers too")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4, help="of load on each route and round")
+    parser.add_argument("--seconds", type=int, default=2, help="of load on each route and round")
+    parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS)
     parser.add_argument("--plot", type=Path, help="draw the last run with peers, or else this one, into this PNG")
     arguments = parser.parse_args()
     require_wrk()
     peers = install_peers() if arguments.peers else []
-    rounds = run((CONSTANT, SERVICE, *peers), arguments.rounds, arguments.seconds)
-    how = {"rounds": arguments.rounds, "seconds": arguments.seconds, "connections": CONNECTIONS}
+    rounds = run((CONSTANT, SERVICE, *peers), arguments.rounds, arguments.seconds, arguments.connections)
+    how = {"rounds": arguments.rounds, "seconds": arguments.seconds, "connections": arguments.connections}
     how |= {"settings": PRODUCTION, "peers": read_versions(peers)}
     report.write(BUILD / ("peers.json" if arguments.peers else "serving.json"), rounds, how)
     report.print_table(report.summarise(rounds))

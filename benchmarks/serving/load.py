@@ -14,7 +14,7 @@ import names
 from processes import CLIENT_CORE, on_core
 from servers import Route
 
-CONNECTIONS = 16
+CONNECTIONS = (1, 16, 64)
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,7 @@ def require_wrk() -> None:
         sys.exit("wrk is not installed: on Debian or Ubuntu, apt-get install wrk; elsewhere, github.com/wg/wrk.")
 
 
-def run_wrk(
-    port: int, route: Route, first: int, seconds: int, *, connections: int = CONNECTIONS, think_seconds: float = 0
-) -> Load:
+def run_wrk(port: int, route: Route, first: int, seconds: int, *, connections: int, think_seconds: float = 0) -> Load:
     """Send names from number `first` on for some seconds, from one thread on the client's core.
 
     A connection sends its next request as soon as it has its answer and has thought for `think_seconds`.

@@ -74,7 +74,7 @@ def main() -> None:
     files = allow_many_sockets()
     names = Names()
     with running(SERVICE) as process:
-        sustained = run_wrk(process.port, SERVICE.routes[0], names.skip(0), SUSTAINED_SECONDS)
+        sustained = run_wrk(process.port, SERVICE.routes[0], names.skip(0), SUSTAINED_SECONDS, connections=64)
         names.skip(sustained.requests)
         rate = sustained.requests / sustained.seconds
         clients = min(round(10 * rate * THINK_SECONDS), files - SPARE_FILES)

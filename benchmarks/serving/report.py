@@ -22,23 +22,25 @@ _LIBRARIES = ("fastapi", "starlette", "pydantic", "uvicorn", "onnxruntime", "num
 def summarise(rounds: Sequence[Round]) -> dict[str, Any]:
     """Return the medians of all rounds, by server and route, with what they are as a share of the constant app's."""
     servers = [name for name in rounds[-1] if all(name in one for one in rounds)]
-    reference = next(iter(rounds[0][CONSTANT].cpu))
     return {
-        "requests": [_requests(rounds, name, path, reference) for name in servers for path in rounds[0][name].cpu],
+        "requests": [_requests(rounds, name, key) for name in servers for key in rounds[0][name].cpu],
         "starts": [_start(rounds, name) for name in servers],
         "batches": _batches(rounds),
     }
 
 
-def _requests(rounds: Sequence[Round], name: str, path: str, reference: str) -> dict[str, Any]:
-    cpu = [one[name].cpu[path] for one in rounds]
-    ratios = [one[CONSTANT].cpu[reference] / one[name].cpu[path] for one in rounds]
+def _requests(rounds: Sequence[Round], name: str, key: str) -> dict[str, Any]:
+    path, _, connections = key.partition(" ")
+    (reference,) = (other for other in rounds[0][CONSTANT].cpu if other.endswith(f" {connections}"))
+    cpu = [one[name].cpu[key] for one in rounds]
+    ratios = [one[CONSTANT].cpu[reference] / one[name].cpu[key] for one in rounds]
     return {
         "server": name,
         "route": path,
+        "connections": int(connections),
         "cpu_microseconds": 1e6 * statistics.median(cpu),
         "requests_per_cpu_second": 1 / statistics.median(cpu),
-        "requests_per_second": _median(one[name].load[path].requests / one[name].load[path].seconds for one in rounds),
+        "requests_per_second": _median(one[name].load[key].requests / one[name].load[key].seconds for one in rounds),
         "ratio": statistics.median(ratios),
         "lowest_ratio": min(ratios),
         "highest_ratio": max(ratios),
@@ -94,10 +96,13 @@ def write(path: Path, rounds: Sequence[Round], how: dict[str, Any]) -> None:
 
 def print_table(summary: dict[str, Any]) -> None:
     """Print the medians."""
-    print(f"\n{'server':10}{'route':28}{'CPU µs':>8}{'per CPU s':>11}{'per s':>8}  x constant (lowest to highest)")
+    print(
+        f"\n{'server':10}{'route':26}{'clients':>8}{'CPU µs':>8}{'per CPU s':>11}{'per s':>8}"
+        "  x constant (lowest to highest)"
+    )
     for row in summary["requests"]:
         print(
-            f"{row['server']:10}{row['route']:28}{row['cpu_microseconds']:8.0f}{row['requests_per_cpu_second']:11,.0f}"
+            f"{row['server']:10}{row['route']:26}{row['connections']:8}{row['cpu_microseconds']:8.0f}{row['requests_per_cpu_second']:11,.0f}"
             f"{row['requests_per_second']:8,.0f}"
             f"  {row['ratio']:.2f} ({row['lowest_ratio']:.2f} to {row['highest_ratio']:.2f})"
         )

@@ -2,11 +2,12 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from load import CONNECTIONS, Load, Names, post_each, run_wrk
+from load import Load, Names, post_each, run_wrk
 from processes import SERVER_CORE, cpu_seconds, on_core, resident_bytes
-from servers import CONSTANT, FIRST_NAME, SERVICE, Route, Running, Server, ask, running
+from servers import CONSTANT, FIRST_NAME, SERVICE, Route, Running, Server, running
 
 from model.prediction import Predictor
 
@@ -18,7 +19,7 @@ BATCH_ROUTE = replace(SERVICE.routes[1], body='{"names": NAMES, "top_k": 3}')
 
 @dataclass
 class Figures:
-    """What one server cost in one round; `load` and `cpu` by path, in seconds of CPU per request."""
+    """What one server cost in one round; `load` and `cpu` (seconds a request) by path and number of connections."""
 
     first_answer_seconds: float
     resident_bytes: int
@@ -28,7 +29,7 @@ class Figures:
     predictor_names_per_cpu_second: float | None = None
 
 
-def measure(server: Server, predictor: Predictor, seconds: int) -> Figures:
+def measure(server: Server, predictor: Predictor, seconds: int, connections: Sequence[int]) -> Figures:
     """Start a server, check what it answers and measure each of its routes."""
     with running(server) as process:
         if server is not CONSTANT:
@@ -38,9 +39,9 @@ def measure(server: Server, predictor: Predictor, seconds: int) -> Figures:
         post_each(process.port, route, (route.body.replace("NAME", json.dumps(n)) for n in names.take(WARM_UP)))
         figures = Figures(process.first_answer_seconds, resident_bytes(process.process.pid))
         for route in server.routes:
-            if ask(process.port, route)[0] != 404:
-                _load(process, route, names, seconds, figures)
-        if BATCH_ROUTE.path in figures.load:
+            for number in connections:
+                _load(process, route, names, figures, seconds=seconds, connections=number)
+        if server is SERVICE:
             _measure_batches(process, names, predictor, figures)
         return figures
 
@@ -54,15 +55,15 @@ def _check(process: Running, predictor: Predictor) -> None:
         raise RuntimeError(f"it answers {text:.200} where the predictor answers {expected.labels}")
 
 
-def _load(process: Running, route: Route, names: Names, seconds: int, figures: Figures) -> None:
+def _load(process: Running, route: Route, names: Names, figures: Figures, *, seconds: int, connections: int) -> None:
     before = cpu_seconds(process.process.pid)
-    load = run_wrk(process.port, route, names.skip(0), seconds)
+    load = run_wrk(process.port, route, names.skip(0), seconds, connections=connections)
     cpu = cpu_seconds(process.process.pid) - before
-    names.skip(load.requests + CONNECTIONS)
+    names.skip(load.requests + connections)
     if load.refused or load.broken:
         raise RuntimeError(f"{route.path}: {load.refused} requests refused and {load.broken} broken, so no figure")
-    figures.load[route.path] = load
-    figures.cpu[route.path] = cpu / load.requests
+    figures.load[f"{route.path} {connections}"] = load
+    figures.cpu[f"{route.path} {connections}"] = cpu / load.requests
 
 
 def _measure_batches(process: Running, names: Names, predictor: Predictor, figures: Figures) -> None:
