@@ -23,6 +23,7 @@ from api.settings import Settings
 
 _HEAD_BYTES = 16 * 1024
 _PROBLEM_HEAD = header_lines([(b"content-type", b"application/problem+json"), *SECURITY_HEADERS])
+_BUSY_HEADERS = {"retry-after": "1"} | {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
 _LINGER_SECONDS = 2.0
 _MAX_PIPELINED = 100
 _BUSY = "The service has more to do than it can; try again in a second."
@@ -226,7 +227,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     async def _shed(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard.refused(503)
-        await problem_response(503, _BUSY, headers={"retry-after": "1"})(scope, receive, send)
+        await problem_response(503, _BUSY, headers=_BUSY_HEADERS)(scope, receive, send)
 
     def _write(self, status_line: bytes, head: bytes, body: bytes, *, keep_alive: bool) -> None:
         parts = [status_line]
