@@ -56,6 +56,7 @@ def serve() -> None:
     config = uvicorn.Config(
         app,
         http=connection_class(app.state.guard),
+        ws="none",
         host=settings.host,
         port=settings.port,
         log_config=None,

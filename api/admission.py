@@ -65,6 +65,8 @@ class Admission:
         shared = settings.rate_limit_storage != MEMORY and (self._common.limits or self._own)
         self._shared = RedisCounters(settings.rate_limit_storage) if shared else None
         self.immediate = self._shared is None
+        self.by_address = bool(self._common.limits) and not self._keys
+        """Whether callers are told apart by their address."""
         self._logs_again_at = 0.0
 
     def admit(self, headers: Headers, client: str) -> Verdict:

@@ -103,7 +103,8 @@ class FastLane:
         """Return what a request that is let in is told of its quota, or None; the ordinary route then refuses it."""
         if not self._admission.needed:
             return ()
-        if not self._admission.immediate:
+        behind_proxy = self._admission.by_address and any(name == b"x-forwarded-for" for name, _ in scope["headers"])
+        if not self._admission.immediate or behind_proxy:  # uvicorn's middleware knows which proxy to believe
             return None
         verdict = scope["verdict"] = self._admission.admit(scope["headers"], (scope["client"] or ("",))[0])
         return None if verdict.refusal else verdict.headers

@@ -28,7 +28,6 @@ _LINGER_SECONDS = 2.0
 _MAX_PIPELINED = 100
 _BUSY = "The service has more to do than it can; try again in a second."
 
-
 logger = logging.getLogger("api")
 
 
@@ -252,6 +251,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours is a problem
         """Answer what httptools cannot read, or what `_count_head` refused."""
+        if self._waiting:
+            self.guard.end_turn()
         if self._head_bytes > _HEAD_BYTES:
             self._refuse(431, f"The head of a request may have at most {_HEAD_BYTES} bytes.")
         else:
@@ -263,6 +264,11 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self._refused = True
         self.guard.refused(status)
+        earlier = self.cycle is not None and not (self._receiving and self._handed_on)  # type: ignore[redundant-expr]
+        if earlier and not self.cycle.response_complete:
+            self.cycle.keep_alive = False  # an answer under way ends the connection: ours would stand in its middle
+            self._deadline = inf
+            return
         line = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
         path = self.url.decode("ascii", "replace")
         body = in_the_shape_of(path, bytes(problem_response(status, sentence).body))

@@ -166,6 +166,22 @@ def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
     assert bodies == [True, False, True, False, True]
 
 
+@pytest.mark.parametrize("rest", [b"Secretname\r\n\r\n", b"\x00", b"GET / HTTP/1.1\r\nx: " + b"a" * 20_000])
+def test_nonsense_behind_a_request_does_not_break_its_answer(server: Server, rest: bytes) -> None:
+    names = json.dumps({"names": ["Jordan"] * 1000}).encode()
+    slow = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    slow += b"content-length: %d\r\n\r\n" % len(names) + names
+    for first in (slow, REQUEST):
+        with _connect(server) as connection:
+            connection.sendall(first + rest)
+            answer = _read_all(connection)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        assert _statuses(head) == [200]
+        assert json.loads(body[:length])
+        assert body[length:] == b"" or body[length:].startswith(b"HTTP/1.1 4")
+
+
 def test_a_body_that_waits_for_100_continue_is_asked_for(server: Server) -> None:
     with _connect(server) as connection:
         connection.sendall(HEAD + b"expect: 100-continue\r\ncontent-length: 18\r\n\r\n")
