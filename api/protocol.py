@@ -9,26 +9,29 @@ import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from math import inf
 from time import perf_counter
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from api.headers import SECURITY_HEADERS, header_lines
+from api.headers import SECURITY_HEADERS, Header, header_lines
 from api.problems import in_the_shape_of, problem_response
 from api.settings import Settings
 
 _HEAD_BYTES = 16 * 1024
 _PROBLEM_HEAD = header_lines([(b"content-type", b"application/problem+json"), *SECURITY_HEADERS])
-_BUSY_HEADERS = {"retry-after": "1"} | {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
 _LINGER_SECONDS = 2.0
 _MAX_PIPELINED = 100
 _BUSY = "The service has more to do than it can; try again in a second."
+_BUSY_HEADERS = ((b"retry-after", b"1"),)
 
 logger = logging.getLogger("api")
+_uvicorn_logger = logging.getLogger("uvicorn.error.connection")
+_uvicorn_logger.setLevel(logging.ERROR)  # a warning for whatever is no HTTP would be a second line, and not sampled
 
 
 class _HeadTooLongError(Exception):
@@ -101,6 +104,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a head, not for long."""
+        self.logger = _uvicorn_logger
         super().connection_made(transport)
         self._bounds = self.guard.bounds
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: drops what a client never reads, even after a close
@@ -108,13 +112,22 @@ class GuardedProtocol(HttpToolsProtocol):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
         self._plain_app = self.app
         self._receiving = self._handed_on = self._refused = self._waiting = False
+        self._running: RequestResponseCycle | None = None  # of those in the pipeline, `cycle` is the last
+        self._last_words: Callable[[], None] | None = None
         self.url = b""
         self._head_bytes = self._unsent = 0
         self._unsent_since = 0.0
         self._deadline = self.loop.time() + self._bounds.head_seconds
         self._too_large = f"A request body may have at most {self._bounds.max_body_bytes} bytes."
         if len(self.connections) > self._bounds.max_connections:
-            self._refuse(503, _BUSY, linger=False)
+            self._refuse(503, _BUSY, linger=False, headers=_BUSY_HEADERS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is being answered too, not only the last one of the pipeline."""
+        super().connection_lost(exc)
+        if self._running and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Read on, or discard what follows a refusal."""
@@ -152,7 +165,8 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self._declared() > self._bounds.max_body_bytes:
             self._refuse(413, self._too_large)
         elif self.expect_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self._is_answered():  # else it would stand in the middle of an answer
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.expect_100_continue = False
 
     def on_body(self, body: bytes) -> None:
@@ -182,12 +196,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     # --- ways to answer
 
+    def _is_answered(self) -> bool:
+        """Tell whether all that was handed on is answered."""
+        return self._running is None or self._running.response_complete
+
     def _wait_for_the_lane(self) -> bool:
         """Let the fast lane answer if it may; tell whether it does."""
         if self.url not in self.guard.hot_paths or self.parser.get_method() != b"POST":
             return False
-        in_order = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
-        if not in_order or self.parser.get_http_version() != "1.1":
+        if not self._is_answered() or self.parser.get_http_version() != "1.1":
             return False
         self.scope["path"] = self.guard.hot_paths[self.url]
         self._waiting = True
@@ -221,12 +238,17 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._pending:
             super().on_body(self._pending)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own idea of an app
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.guard.stream(self._plain_app, scope, receive, send)
 
     async def _shed(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard.refused(503)
-        await problem_response(503, _BUSY, headers=_BUSY_HEADERS)(scope, receive, send)
+        headers = {name.decode(): value.decode() for name, value in (*_BUSY_HEADERS, *SECURITY_HEADERS)}
+        await problem_response(503, _BUSY, headers=headers)(scope, receive, send)
 
     def _write(self, status_line: bytes, head: bytes, body: bytes, *, keep_alive: bool) -> None:
         parts = [status_line]
@@ -251,33 +273,61 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours is a problem
         """Answer what httptools cannot read, or what `_count_head` refused."""
-        if self._waiting:
-            self.guard.end_turn()
         if self._head_bytes > _HEAD_BYTES:
             self._refuse(431, f"The head of a request may have at most {_HEAD_BYTES} bytes.")
         else:
             self._refuse(400, "The request is not valid HTTP.")
 
-    def _refuse(self, status: int, sentence: str, *, linger: bool = True) -> None:
-        """Answer, and read on for a while where more is on its way: closing on unread bytes takes the answer back."""
+    def _refuse(self, status: int, sentence: str, *, linger: bool = True, headers: Sequence[Header] = ()) -> None:
+        """Answer once all before it is answered, and end the connection."""
         if self._refused or self.transport.is_closing():
             return
+        if self._waiting:
+            self.guard.end_turn()
         self._refused = True
+        answered = self._is_answered()
+        if self._receiving and self._handed_on:  # the body of a stream
+            if self.cycle.response_started:
+                self.transport.abort()  # half an answer must not look whole
+                return
+            answered = self.cycle is self._running
+            self._take_back()
         self.guard.refused(status)
-        earlier = self.cycle is not None and not (self._receiving and self._handed_on)  # type: ignore[redundant-expr]
-        if earlier and not self.cycle.response_complete:
-            self.cycle.keep_alive = False  # an answer under way ends the connection: ours would stand in its middle
-            self._deadline = inf
-            return
         line = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
         path = self.url.decode("ascii", "replace")
         body = in_the_shape_of(path, bytes(problem_response(status, sentence).body))
-        self._write(line, _PROBLEM_HEAD, body, keep_alive=False)
+        head = _PROBLEM_HEAD + header_lines(headers)
+        self._last_words = partial(self._end_with, line, head, body, linger=linger)
+        self._deadline = inf
+        if answered:
+            self._last_words()
+
+    def _take_back(self) -> None:
+        """Let the app have no more of the request that is arriving, and say nothing to it."""
+        if self.cycle is not self._running:  # it waits behind what is being answered
+            self.pipeline.popleft()
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+
+    def _end_with(self, line: bytes, head: bytes, body: bytes, *, linger: bool) -> None:
+        """Write the last answer; read on where more is on its way: closing on unread bytes would take it back."""
+        if self.transport.is_closing():
+            return
+        self._write(line, head, body, keep_alive=False)
         self._deadline = self.loop.time() + _LINGER_SECONDS
         if linger:
             self.transport.write_eof()
         else:
             self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or to what was refused behind the last."""
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if self._receiving:  # the next one has its own deadline
+            self._unset_keepalive_if_required()
+        if is_last and self._last_words:
+            self._last_words()
 
     # --- what `Server` calls
 
@@ -294,8 +344,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
         elif self._handed_on and self.flow.read_paused:
             self._deadline = now + self._bounds.idle_seconds  # it is we who are slow
-        elif self._handed_on and self.cycle.response_started:
-            self.transport.abort()  # half an answer must not look whole
         else:
             self._refuse(408, "The request did not arrive in time.", linger=False)
 
