@@ -7,6 +7,7 @@ PORT ?= 8000
 BUNDLE ?= artifacts
 DATA ?= data/names
 STORE ?= store
+FUZZ ?= 10000
 IMAGE ?= fastapi-ml
 # Which torch: uv's name of a build (cpu, cu128, ...). Empty: what pip finds, right where a CPU wheel is at hand.
 TORCH_BACKEND ?= $(if $(PIP_FIND_LINKS),,cpu)
@@ -16,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-clients train validate lint bench bench-peers image e2e data lock clean
+.PHONY: help serve test test-clients fuzz train validate lint bench bench-peers image e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -30,6 +31,9 @@ test: $(VENV)/.dev ## Run the tests
 
 test-clients: $(VENV)/.serve build/clients-venv/.installed ## Let the clients of Triton and KServe ask the service (Python up to 3.13)
 	@build/clients-venv/bin/pytest -o filterwarnings=default tests/clients
+
+fuzz: $(VENV)/.serve build/fuzz-venv/.installed ## Send the service about FUZZ generated requests, and hundreds of nasty handmade ones
+	@build/fuzz-venv/bin/python tests/fuzz/fuzz.py $(FUZZ)
 
 train: $(VENV)/.dev ## Train on DATA, write the bundle to BUNDLE and add it to STORE
 	@$(BIN)/python -m model train "$(BUNDLE)" "$(DATA)" --store "$(STORE)"
@@ -70,6 +74,8 @@ lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
 		--constraint requirements/serve.txt --group dev -o requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group clients -o requirements/clients.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group fuzz -o requirements/fuzz.txt
 
 clean: ## Remove the environment and every cache
 	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis model_package/*.egg-info
@@ -104,4 +110,10 @@ build/clients-venv/.installed: requirements/clients.txt
 	@$(PYTHON) -m venv --clear build/clients-venv
 	@build/clients-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
 		--require-hashes -r $<
+	@touch $@
+
+build/fuzz-venv/.installed: requirements/fuzz.txt
+	@echo "Installing schemathesis into build/fuzz-venv."
+	@$(PYTHON) -m venv --clear build/fuzz-venv
+	@build/fuzz-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@

@@ -32,6 +32,16 @@ def resident_bytes(pid: int) -> int:
     return sum(int(_stat(process)[21]) for process in family(pid)) * _PAGE
 
 
+def count_threads(pid: int) -> int:
+    """Return how many threads a process has."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def count_files(pid: int) -> int:
+    """Return how many files and sockets a process holds open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def family(pid: int) -> list[int]:
     """Return a process and its descendants, oldest first."""
     children: dict[int, list[int]] = {}

@@ -1,0 +1,126 @@
+"""What every answer must be, whatever was asked. Knows no route but by its path."""
+
+import csv
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from markers import find_marker
+from wire import Answer, Exchange
+
+_STATUSES = frozenset({200, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 503})
+_REQUIRED = {"type": str, "title": str, "status": int, "detail": str}
+_OPTIONAL = {"errors": list, "error": str}
+_SHOWN = 20
+_SHOWN_BYTES = 1500
+_SECURITY = ("x-content-type-options", "content-security-policy", "referrer-policy", "cache-control")
+
+
+class Judge:
+    """Collects what was answered, and what was wrong with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.answers: Counter[int] = Counter()
+        self.failures = 0
+
+    def hear(self, exchange: Exchange, answers: list[Answer]) -> None:
+        """Judge the answers to an exchange."""
+        self.answers.update(answer.status for answer in answers)
+        for answer in answers:
+            if fault := find_fault(answer, exchange.statuses):
+                self.fail(exchange, fault, answer)
+                return
+        statuses = tuple(answer.status for answer in answers)
+        if exchange.order and statuses != exchange.order[: len(statuses)]:
+            self.fail(exchange, f"statuses {statuses}, not {exchange.order}")
+
+    def fail(self, exchange: Exchange, reason: str, answer: Answer | None = None) -> None:
+        """Print a failure and keep the whole request for a repetition."""
+        self.failures += 1
+        if self.failures > _SHOWN:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{self.failures:02d}.http"
+        path.write_bytes(exchange.data)
+        print(f"FAILED {exchange.what}: {reason}\n  sent ({path}): {exchange.data[:_SHOWN_BYTES]!r}")
+        if answer:
+            print(f"  answer: {answer.status} {answer.headers} {answer.body[:_SHOWN_BYTES]!r}")
+
+
+def find_fault(answer: Answer, statuses: frozenset[int] = frozenset()) -> str | None:
+    """Return what is wrong with an answer, or None."""
+    if answer.status not in (statuses or _STATUSES) | {503}:
+        return f"status {answer.status}, not {sorted(statuses or _STATUSES)}"
+    if missing := [name for name in _SECURITY if name not in answer.headers]:
+        return f"headers {missing} are missing"
+    if find_marker(repr(answer.headers).encode()):
+        return "a name stands in a header"
+    if answer.status in {429, 503} and not answer.headers.get("retry-after", "").isdigit():
+        return "no Retry-After"
+    if answer.status >= 400:
+        return _fault_of_problem(answer)
+    return _fault_of_body(answer)
+
+
+def _fault_of_problem(answer: Answer) -> str | None:
+    if answer.headers.get("content-type") != "application/problem+json":
+        return "an error that is no problem"
+    if not answer.body:  # of HEAD
+        return None
+    if find_marker(answer.body):
+        return "a name stands in an error"
+    try:
+        problem = _read_json(answer.body)
+    except ValueError:
+        return "a problem that is not JSON"
+    if not isinstance(problem, dict) or not _REQUIRED.keys() <= problem.keys() <= _REQUIRED.keys() | _OPTIONAL.keys():
+        return "a problem with other fields than documented"
+    if not all(isinstance(problem[key], kind) for key, kind in (_REQUIRED | _OPTIONAL).items() if key in problem):
+        return "a field of a problem has another type than documented"
+    if problem["status"] != answer.status or not problem["title"] or not problem["detail"].rstrip("."):
+        return "a problem that says too little"
+    if problem.get("error", problem["detail"]) != problem["detail"]:
+        return "error and detail differ"
+    if not all(set(one) == {"field", "detail"} for one in problem.get("errors", [])):
+        return "an entry of errors has other fields than documented"
+    return None
+
+
+def _fault_of_body(answer: Answer) -> str | None:
+    media_type = answer.headers.get("content-type", "").partition(";")[0]
+    try:
+        if media_type == "application/x-ndjson":
+            told = [_without_id(_read_json(line)) for line in answer.body.splitlines()]
+        elif media_type == "text/csv":
+            told = _errors_of_rows(answer.body)
+        elif media_type == "application/json":
+            told = [_read_json(answer.body)] if answer.body else []
+        else:
+            told = []
+    except (ValueError, LookupError, csv.Error) as error:
+        return f"not {media_type}: {type(error).__name__}"
+    return "a name stands in the answer" if find_marker(json.dumps(told).encode()) else None
+
+
+def _errors_of_rows(body: bytes) -> list[str]:
+    """Return the cells of the column `error`; the others are the client's own."""
+    text = body.decode("utf-8-sig")
+    delimiter = text.partition("error\r\n")[0][-1]
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    if {len(row) for row in rows} != {len(rows[0])}:
+        raise ValueError("rows differ in length")
+    return [row[-1] for row in rows[1:]]
+
+
+def _without_id(line: Any) -> Any:
+    return {key: value for key, value in line.items() if key != "id"} if isinstance(line, dict) else line
+
+
+def _read_json(content: bytes) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    return json.loads(content, parse_constant=refuse)
