@@ -186,7 +186,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._receiving = False
-        self._deadline = inf
+        answered = self._handed_on and self.cycle.response_complete  # a stream, before its end
+        self._deadline = self.loop.time() + self._bounds.keep_alive_seconds if answered else inf
         if not self._handed_on:
             full = self.guard.full(len(self.tasks)) and self.url not in self.guard.probe_paths
             if not full and self._wait_for_the_lane():

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import socket
 import threading
@@ -23,7 +24,7 @@ PATIENCE = 20
 @pytest.fixture(scope="module")
 def strict(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = {"HEAD_SECONDS": "1", "BODY_SECONDS": "1", "IDLE_SECONDS": "1", "KEEP_ALIVE_SECONDS": "1"}
-    running = start(bundle, tmp_path_factory.mktemp("strict") / "log", **settings, MAX_CONCURRENCY="4")
+    running = start(bundle, tmp_path_factory.mktemp("strict") / "log", **settings)
     yield running
     assert stop(running) == 0
 
@@ -40,6 +41,19 @@ def _read_all(connection: socket.socket) -> bytes:
     while chunk := connection.recv(65536):
         received += chunk
     return received
+
+
+def _read_one(connection: socket.socket) -> bytes:
+    """Return an answer, whose head and body may arrive one after the other."""
+    received = b""
+    while True:
+        head, end, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if end and length and len(body) >= int(length[1]):
+            return received
+        chunk = connection.recv(65536)
+        assert chunk, received
+        received += chunk
 
 
 def _statuses(stream: bytes) -> list[int]:
@@ -197,6 +211,15 @@ def test_what_is_refused_waits_for_the_answers_before_it(strict: Server, sent: b
     assert not any(sign in strict.log.read_text() for sign in FAILED_LINES)
 
 
+def test_who_ends_a_stream_after_its_answer_is_closed(strict: Server) -> None:
+    with _connect(strict) as connection:
+        connection.sendall(CHUNKED.replace(b"x-ndjson", b"json"))
+        answer = connection.recv(65536)
+        connection.sendall(b"0\r\n\r\n")
+        answer += _read_all(connection)
+    assert _statuses(answer) == [415]
+
+
 def test_half_an_answer_does_not_look_whole(strict: Server) -> None:
     with _connect(strict) as connection:
         connection.sendall(CHUNKED + b'9\r\n"Jordan"\n\r\n')
@@ -228,29 +251,31 @@ def test_a_request_split_at_any_byte_is_answered(server: Server) -> None:
             assert _statuses(connection.recv(65536)) == [200]
 
 
-def test_what_is_too_much_at_once_is_shed_and_probes_are_not(strict: Server) -> None:
+def test_what_is_too_much_at_once_is_shed_and_probes_are_not(bundle: Path, tmp_path: Path) -> None:
+    server = start(bundle, tmp_path / "log", MAX_CONCURRENCY="4")
     question = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
-    *connections, probe = [_connect(strict) for _ in range(51)]
+    *connections, probe = [_connect(server) for _ in range(51)]
     for connection in (*connections, probe):  # until it is answered, it may not be accepted yet
         connection.sendall(question)
-        connection.recv(65536)
-    strict.process.send_signal(signal.SIGSTOP)  # so that all of it arrives at once
+        _read_one(connection)
+    server.process.send_signal(signal.SIGSTOP)  # so that all of it arrives at once
     for connection in connections:
         connection.sendall(REQUEST)
     probe.sendall(question)
-    strict.process.send_signal(signal.SIGCONT)
-    answers = [connection.recv(65536) for connection in connections]
+    server.process.send_signal(signal.SIGCONT)
+    answers = [_read_one(connection) for connection in connections]
     statuses = [status for answer in answers for status in _statuses(answer)]
     assert len(statuses) == 50
     assert set(statuses) == {200, 503}
     assert b"".join(answers).count(b"retry-after: 1") == statuses.count(503)
     assert b"".join(answers).count(b"x-content-type-options: nosniff") == len(statuses)
-    assert _statuses(probe.recv(65536)) == [200]
+    assert _statuses(_read_one(probe)) == [200]
     for connection in (*connections, probe):
         connection.close()
     counter = f'status="503"}} {statuses.count(503)}'
-    assert counter in strict.client.get("/metrics").text
-    assert strict.client.post("/get_prediction", json={"name": "Jordan"}).status_code == 200
+    assert counter in server.client.get("/metrics").text
+    assert server.client.post("/get_prediction", json={"name": "Jordan"}).status_code == 200
+    assert stop(server) == 0
 
 
 def test_a_connection_too_many_is_told_when_to_come_again(bundle: Path, tmp_path: Path) -> None:
