@@ -56,7 +56,8 @@ class Soak:
     periods: list[Period] = field(default_factory=lambda: [Period()])
     by_kind: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
-    served: str = ""
+    awaited: str = ""
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     ended: bool = False
 
     async def load(self, per_second: float | None) -> None:
@@ -87,8 +88,8 @@ class Soak:
             self._complain("error", f"{question.kind}: {reply.status} {reply.body[:200]!r}")
         elif version not in TEMPERATURES or not agrees(question, version, reply.body):
             self._complain("wrong", f"{question.kind}: not what version {version!r} answers")
-        else:
-            self.served = version
+        elif version == self.awaited:
+            self.arrived.set()
 
     def _complain(self, outcome: str, sentence: str) -> None:
         self.periods[-1].outcomes[outcome] += 1
@@ -100,10 +101,10 @@ class Soak:
         for number in range(1, count + 1):
             await asyncio.sleep(max(0.0, started + number * seconds / (count + 1) - time.monotonic()))
             version, before = versions[number % len(versions)], versions[(number - 1) % len(versions)]
+            self.awaited, self.arrived = version, asyncio.Event()
             await asyncio.to_thread(self.store.promote, version, instead_of=before)
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while self.served != version:
-                    await asyncio.sleep(0.01)
+                await self.arrived.wait()
             self.periods[-1].outcomes["swap"] += 1
 
 
@@ -169,9 +170,9 @@ def print_summary(process: Running, work: Soak, resident: list[tuple[float, int]
     outcomes = sum((period.outcomes for period in work.periods), Counter[str]())
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in work.by_kind.most_common())
     print(f"answers: {work.by_kind.total():,} ({kinds}); errors {outcomes['error']}, wrong {outcomes['wrong']}")
-    with urllib.request.urlopen(f"http://127.0.0.1:{process.port}/metrics") as answer:  # noqa: S310 - our own service
-        told = dict(re.findall(r'model_reloads_total\{outcome="(\w+)"\} (\d+)', answer.read().decode()))
-    print(f"swaps: {outcomes['swap']} promoted and served; the service loaded {told['loaded']}, refused {told['refused']}")
+    with urllib.request.urlopen(f"http://127.0.0.1:{process.port}/metrics") as answer:
+        reloads = dict(re.findall(r'model_reloads_total\{outcome="(\w+)"\} (\d+)', answer.read().decode()))
+    print(f"swaps: {outcomes['swap']} promoted and served; by its own count the service made {reloads}")
     last = resident[-1][0]
     warm = [size for at, size in resident if at >= min(WARM_SECONDS, last / 2)]
     ends = [statistics.mean(part) / 2**20 for part in (warm[:10], warm[-10:])]
@@ -191,9 +192,7 @@ def main() -> None:
     store = make_store()
     oracles = {version: Oracle(read_bundle(store.folder(version))) for version in TEMPERATURES}
     questions = make_questions(read_names(), oracles)
-    service = replace(
-        SERVICE, environment={**SERVICE.environment, "NAME_CLASSIFIER_BUNDLE_DIR": str(store.path)}
-    )
+    service = replace(SERVICE, environment={**SERVICE.environment, "NAME_CLASSIFIER_BUNDLE_DIR": str(store.path)})
     with running(service) as process, on_core(CLIENT_CORE):
         work = Soak(process.port, questions, store)
         print_summary(process, work, asyncio.run(soak(process, work, swaps, arguments.seconds)))

@@ -16,7 +16,7 @@ _ALPHABETS = (
     "абвгд иванов",
     "山田太郎 한국 ひらがな",
     "ابن محمد עברית",
-    "0123456789 _/\\\"<>&;%${}()",
+    '0123456789 _/\\"<>&;%${}()',
     "\u0300\u0301\u0338\u0489\u200b\u200d\u2060\ufeff\u202e\u00ad",
     "😀👩‍👩‍👧🇵🇱\ufdfa\U0001f9ff\U000e0041",
     "\x00\x01\x07\x1b\x7f\x85\u2028\u2029\r\n\t\x0b",
@@ -29,13 +29,14 @@ _VALUES: tuple[Any, ...] = (
     *("", " ", "2", "null", "natural", "uniform", "English", "Polish", MARKERS[0]),
     *([], {}, [[]], [None], [1, "a"], {"English": 1}, {"English": -1.0}, {MARKERS[1]: 1.0}, {"": 0}),
 )
+_SPLINTERS = (b"\x00", b"\xff", b"\r\n", b"\n", b"\xed\xa0\x80", b'"', b"{", b"]", b"e9")
 LABELS = ("English", "Irish", "Polish", "Japanese", "german", "")
 
 
 def name(rng: Random) -> str:
     """Return a name that holds a marker, up to twice as long as is allowed."""
     alphabet = rng.choice(_ALPHABETS if rng.random() < 0.97 else (_SURROGATES,))
-    around = [rng.choice(alphabet) for _ in range(rng.choice((0, 0, 1, 3, 10, 30, 90, 91, 92, 93, 200)))]
+    around = [rng.choice(alphabet) for _ in range(rng.choice((0, 0, 0, 1, 3, 3, 10, 10, 30, 90, 91, 92, 93, 200)))]
     around.insert(rng.randrange(len(around) + 1), rng.choice(MARKERS))
     return "".join(around)
 
@@ -74,9 +75,10 @@ def document(rng: Random, fields: dict[str, Any]) -> Any:
 def dump(rng: Random, found: Any) -> bytes:
     """Return a document as JSON in one of the ways to write it."""
     escaped = rng.random() < 0.5
-    text = json.dumps(found, ensure_ascii=escaped, separators=rng.choice(((",", ":"), (", ", ": "), (" ,\n", "\t:\r "))))
+    separators = rng.choice(((",", ":"), (", ", ": "), (" ,\n", "\t:\r ")))
+    text = json.dumps(found, ensure_ascii=escaped, separators=separators)
     if rng.random() < 0.03:
-        text = text.replace("{", '{"name": "%s", ' % rng.choice(MARKERS), 1)
+        text = text.replace("{", f'{{"name": "{rng.choice(MARKERS)}", ', 1)
     encoding = "utf-8" if rng.random() < 0.96 else rng.choice(("utf-16", "utf-8-sig", "utf-32", "utf-7"))
     return text.encode(encoding, "surrogatepass")
 
@@ -95,7 +97,7 @@ def damage(rng: Random, content: bytes) -> bytes:
             case 2:
                 found[start:start] = found[start:end] * rng.choice((1, 1, 2, 50))
             case 3:
-                found[start:start] = rng.choice((b"\x00", b"\xff", b"\r\n", b"\n", b"\xed\xa0\x80", b'"', b"{", b"]", b"e9"))
+                found[start:start] = rng.choice(_SPLINTERS)
             case 4:
                 found[start:end] = rng.randbytes(end - start)
     return bytes(found)
@@ -108,7 +110,8 @@ def names_document(rng: Random) -> dict[str, Any]:
     if rng.random() < 0.5:
         found |= {"top_k": rng.choice((1, 3, 43, 44, 0)), "abstain": rng.random() < 0.5}
     if rng.random() < 0.5:
-        found["prior"] = rng.choice(("natural", "uniform", {label: rng.random() for label in LABELS[:3]}, {"English": 0.0}))
+        weights = {label: rng.random() for label in LABELS[:3]}
+        found["prior"] = rng.choice(("natural", "uniform", weights, {"English": 0.0}))
     return found
 
 
@@ -117,22 +120,29 @@ def tensor_body(rng: Random) -> tuple[bytes, int | None]:
     names = [name(rng) for _ in range(rng.choice((1, 1, 2, 9)))]
     raw = b"".join(_pack(rng, one) for one in names)
     binary = rng.random() < 0.6
-    shape = rng.choice(([len(names)], [len(names)], [len(names), 1], [1, len(names)], [-1], [0], [10**9], [2, 2, 2], []))
+    shape = [len(names)]
+    if rng.random() < 0.4:
+        shape = rng.choice(([len(names), 1], [1, len(names)], [-1], [0], [10**9], [2, 2, 2], []))
     tensor: dict[str, Any] = {"name": "name", "datatype": "BYTES", "shape": shape}
     if binary:
-        tensor["parameters"] = {"binary_data_size": len(raw) + rng.choice((0, 0, 0, 1, -1, 4, -(10**6), 2**40))}
+        tensor["parameters"] = {"binary_data_size": len(raw) + rng.choice((*[0] * 15, 1, -1, 4, -(10**6), 2**40))}
     else:
         tensor["data"] = [[one] for one in names] if rng.random() < 0.3 else names
-    found: dict[str, Any] = {"id": rng.choice((None, "7", "a" * 128, "a" * 129)), "inputs": [document(rng, tensor)]}
+    tensor = document(rng, tensor) if rng.random() < 0.3 else tensor
+    found: dict[str, Any] = {"id": rng.choice((None, "7", "a" * 128, "a" * 129)), "inputs": [tensor]}
     if rng.random() < 0.5:
-        wanted = rng.choices(("label", "log_probability", "probability", "abstained", name(rng)), k=rng.randrange(5))
+        kinds = ("label", "log_probability", "probability", "abstained")
+        odd = [rng.choice((kinds[0], name(rng)))] if rng.random() < 0.2 else []
+        wanted = rng.sample(kinds, rng.randrange(5)) + odd
         found["outputs"] = [{"name": one, "parameters": {"binary_data": rng.random() < 0.5}} for one in wanted]
     if rng.random() < 0.5:
         found["parameters"] = document(rng, {"top_k": 3, "binary_data_output": rng.random() < 0.5, "prior": "uniform"})
+        if rng.random() < 0.5:
+            found["parameters"] = {"abstain": rng.random() < 0.5}
     head = dump(rng, document(rng, found) if rng.random() < 0.3 else found)
     if not binary:
         return head, None
-    return head + raw, max(0, len(head) + rng.choice((0, 0, 0, 0, 1, -1, 10**6, -len(head), 2**70)))
+    return head + raw, max(0, len(head) + rng.choice((*[0] * 15, 1, -1, 10**6, -len(head), 2**70)))
 
 
 def _pack(rng: Random, text: str) -> bytes:
@@ -169,7 +179,8 @@ def rows_body(rng: Random, delimiter: str) -> bytes:
     columns = rng.choice((["name"], ["id", "name"], ["name", "", "x"], ["name", "name"], ["surname"], []))
     rows: list[Sequence[object]] = [columns]
     for _ in range(rng.choice((0, 1, 3, 20))):
-        rows.append([name(rng) for _ in range(len(columns) + rng.choice((0, 0, 0, 0, 1, -1)))])
+        width = len(columns) + rng.choice((0, 0, 0, 0, 1, -1))
+        rows += [[name(rng) for _ in range(width)]]
     writer.writerows(rows)
     content = text.getvalue().encode(rng.choice(("utf-8", "utf-8", "utf-8-sig", "utf-16")), "surrogatepass")
     return damage(rng, content) if rng.random() < 0.4 else content

@@ -1,4 +1,4 @@
-"""Exchanges at random: every route, headers of any kind, HTTP that is broken, pipelines. Knows no socket."""
+"""Exchanges at random: every route, and headers of any kind. Knows no socket."""
 
 from collections.abc import Callable
 from random import Random
@@ -6,18 +6,21 @@ from urllib.parse import quote
 
 import bodies
 from markers import MARKERS
-from service import KEY
+from tangles import broken, pipeline
 from wire import Exchange
+from writing import JSON, MODEL, request
 
-JSON = "application/json"
-_MODEL = "/v2/models/name-classifier"
 _VALID = b'{"name": "Jordan"}'
 _PLAIN = frozenset({200, 400, 413, 415, 422})
-_MEDIA_TYPES = (JSON, JSON.upper(), f"{JSON}; charset=utf-8", f"{JSON};charset=\xff", "text/plain", "image/png", "", ";", "*/*")
+_MEDIA_TYPES = (
+    *(JSON, JSON.upper(), f"{JSON}; charset=utf-8", f"{JSON};charset=\xff"),
+    *("text/plain", "image/png", "", ";", "*/*"),
+)
 _GETS = (
     *("/check_service", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/v1/model", "/v1/models"),
-    *("/v2", "/v2/health/live", "/v2/health/ready", _MODEL, f"{_MODEL}/ready", f"{_MODEL}/versions/1/ready"),
+    *("/v2", "/v2/health/live", "/v2/health/ready", MODEL, f"{MODEL}/ready", f"{MODEL}/versions/1/ready"),
 )
+_OTHERS = ("/get_prediction", "/v1/predict", "/v1/explain", "/v1/similar", f"{MODEL}/infer", "/v1/predict/file")
 
 
 def generate(rng: Random) -> Exchange:
@@ -28,31 +31,6 @@ def generate(rng: Random) -> Exchange:
         places = tuple(rng.randrange(len(exchange.data) + 1) for _ in range(rng.choice((1, 2, 5, 20))))
         return Exchange(**{**exchange.__dict__, "cuts": places})
     return exchange
-
-
-def request(
-    method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"", *, rng: Random | None = None
-) -> bytes:
-    """Return a whole request with the key; with `rng`, perhaps in chunks."""
-    given = {"host": "localhost", "x-api-key": KEY, **(headers or {})}
-    chunked = rng is not None and rng.random() < 0.2
-    if chunked:
-        given["transfer-encoding"] = "chunked"
-    elif body or method == "POST":
-        given.setdefault("content-length", str(len(body)))
-    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items()), "", ""]
-    head = "\r\n".join(lines).encode("latin-1", "replace")
-    return head + (_in_chunks(rng, body) if chunked and rng else body)
-
-
-def _in_chunks(rng: Random, body: bytes) -> bytes:
-    parts, start = [], 0
-    while start < len(body):
-        size = min(len(body) - start, rng.choice((1, 2, 7, 100, 5000, 10**6)))
-        extension = rng.choice((b"", b"", b";a=b", b";" + MARKERS[0].encode()))
-        parts.append(b"%x%s\r\n%s\r\n" % (size, extension, body[start : start + size]))
-        start += size
-    return b"".join(parts) + b"0\r\n" + rng.choice((b"", b"", b"x-trailer: a\r\n")) + b"\r\n"
 
 
 # --- one whole request each
@@ -89,7 +67,8 @@ def _similar(rng: Random) -> Exchange:
     fields = {"name": bodies.name(rng), "n": rng.choice((1, 5, 100, 0, -1, 10**20)), "label": rng.choice(bodies.LABELS)}
     parts = [f"{key}={_quoted(rng, str(given))}" for key, given in fields.items() if rng.random() < 0.7]
     if rng.random() < 0.3:
-        parts.append(f"{rng.choice(('n', 'name', 'x', _quoted(rng, bodies.name(rng))))}={_quoted(rng, str(bodies.value(rng)))}")
+        key = rng.choice(("n", "name", "x", _quoted(rng, bodies.name(rng))))
+        parts.append(f"{key}={_quoted(rng, str(bodies.value(rng)))}")
     rng.shuffle(parts)
     return Exchange("similar", request("GET", f"/v1/similar?{'&'.join(parts)}"), statuses=_PLAIN | {431})
 
@@ -102,7 +81,7 @@ def _infer(rng: Random) -> Exchange:
     headers = {name: value.replace("\n", "") for name, value in headers.items()}
     if rng.random() < 0.2:
         body = bodies.damage(rng, body)
-    return Exchange("infer", request("POST", f"{_MODEL}/infer", headers, body, rng=rng), statuses=_PLAIN)
+    return Exchange("infer", request("POST", f"{MODEL}/infer", headers, body, rng=rng), statuses=_PLAIN)
 
 
 def _stream(rng: Random) -> Exchange:
@@ -112,7 +91,8 @@ def _stream(rng: Random) -> Exchange:
 
 def _file(rng: Random) -> Exchange:
     delimiter = rng.choice(",,;\t|")
-    target = f"/v1/predict/file?delimiter={quote(delimiter)}" + rng.choice(("", "", "&top_k=1", f"&column={quote(MARKERS[1])}"))
+    more = rng.choice(("", "", "&top_k=1", f"&column={quote(MARKERS[1])}"))
+    target = f"/v1/predict/file?delimiter={quote(delimiter)}{more}"
     return _post(rng, "file", target, bodies.rows_body(rng, delimiter), "text/csv")
 
 
@@ -147,7 +127,12 @@ def _headers(rng: Random) -> Exchange:
     if rng.random() < 0.05:
         chosen |= {"x-api-key": rng.choice(("", marked, "\xff" * 20))}
     method, target, body = rng.choice(
-        (("POST", "/get_prediction", _VALID), ("GET", "/v1/model", b""), ("GET", "/livez", b""), ("POST", "/v1/predict", b"{}"))
+        (
+            ("POST", "/get_prediction", _VALID),
+            ("GET", "/v1/model", b""),
+            ("GET", "/livez", b""),
+            ("POST", "/v1/predict", b"{}"),
+        )
     )
     if method == "POST":
         chosen["content-type"] = JSON
@@ -156,67 +141,15 @@ def _headers(rng: Random) -> Exchange:
 
 def _anywhere(rng: Random) -> Exchange:
     """Return any method on any path, or near one."""
-    known = rng.choice((*_GETS, "/get_prediction", "/v1/predict", "/v1/explain", "/v1/similar", f"{_MODEL}/infer", "/v1/predict/file"))
+    known = rng.choice((*_GETS, *_OTHERS))
     method = rng.choice(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "MKCOL"))
-    near = rng.choice(
-        (known, known, f"{known}/", f"/{known}", known.upper(), f"{known}/../{MARKERS[0][:5]}", f"{known}%00", f"{known};a")
-    )
-    target = rng.choice((near, near, f"{near}?{quote(bodies.name(rng).encode('utf-8', 'surrogatepass'))}", f"/{quote(MARKERS[2])}"))
+    around = (f"{known}/", f"/{known}", known.upper(), f"{known}/../{MARKERS[0][:5]}", f"{known}%00", f"{known};a")
+    near = known if rng.random() < 0.3 else rng.choice(around)
+    query = quote(bodies.name(rng).encode("utf-8", "surrogatepass"))
+    target = rng.choice((near, near, f"{near}?{query}", f"/{quote(MARKERS[2])}"))
     raw = request(method, target, {"content-type": JSON}, _VALID if rng.random() < 0.5 else b"")
     return Exchange("anywhere", raw, head=method == "HEAD", statuses=_PLAIN | {404, 405})
 
-
-# --- connections
-
-
-_PIECES = (
-    (request("POST", "/get_prediction", {"content-type": JSON}, _VALID), 200),
-    (request("POST", "/get_prediction", {"content-type": JSON}, b'{"name": ""}'), 422),
-    (request("POST", "/get_prediction", {"content-type": JSON}, b'{"name": "%s' % MARKERS[0].encode()), 400),
-    (request("POST", "/v1/predict", {"content-type": JSON}, b'{"names": ["%s"]}' % MARKERS[0].encode()), 200),
-    (request("POST", "/v1/predict", {"content-type": JSON, "expect": "100-continue"}, b'{"names": []}'), 422),
-    (request("POST", "/v1/explain", {"content-type": "text/plain"}, b"a"), 415),
-    (request("GET", "/livez"), 200),
-    (request("GET", f"/{MARKERS[0]}"), 404),
-    (request("PUT", "/v1/predict", {}, b"a" * 5000), 405),
-    (request("POST", "/v1/predict/stream", {"content-type": "application/x-ndjson"}, b'"%s"\n' % MARKERS[0].encode()), 200),
-    (request("POST", "/v1/predict/file", {"content-type": "text/csv"}, b"surname\n"), 422),
-    (request("GET", f"/v1/similar?name={MARKERS[0]}&n=0"), 422),
-)
-
-
-def _pipeline(rng: Random) -> Exchange:
-    """Return requests sent together on one connection: each is answered, in order."""
-    chosen = [rng.choice(_PIECES) for _ in range(rng.choice((2, 3, 10)))]
-    order = tuple(status for _, status in chosen)
-    return Exchange("pipeline", b"".join(data for data, _ in chosen), due=len(chosen), order=order)
-
-
-def _broken(rng: Random) -> Exchange:
-    """Return HTTP that was damaged on its way: any answers, or none."""
-    whole = b"".join(rng.choice(_PIECES)[0] for _ in range(rng.choice((1, 1, 2))))
-    if rng.random() < 0.3:
-        whole = _infer(rng).data
-    match rng.randrange(6):
-        case 0:
-            data = whole[: rng.randrange(len(whole))]
-        case 1:
-            data = rng.randbytes(rng.choice((1, 10, 100, 3000)))
-        case 2:
-            data = whole.replace(b"content-length: ", rng.choice(_LENGTHS), 1)
-        case 3:
-            data = whole.replace(b"\r\n", rng.choice((b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b"\x00\r\n")), rng.choice((1, 2, 99)))
-        case _:
-            data = bodies.damage(rng, whole)
-    return Exchange("broken", data, due=None, leaves_after=None if rng.random() < 0.1 else 0.03)
-
-
-_LENGTHS = (
-    *(b"content-length: -", b"content-length: +", b"content-length: 0x", b"content-length: 9", b"content-length: 99999"),
-    *(b"content-length:\r\ncontent-length: ", b"content-length: 1\r\ncontent-length: ", b"content-length: 1, "),
-    *(b"transfer-encoding: chunked\r\ncontent-length: ", b"transfer-encoding: identity, chunked\r\nx: "),
-    *(b"transfer-encoding: gzip\r\nx: ", b"transfer-encoding : chunked\r\nx: ", b"transfer-encoding: chunked\r\nx: "),
-)
 
 _KINDS: dict[Callable[[Random], Exchange], int] = {
     _compat: 18,
@@ -228,6 +161,6 @@ _KINDS: dict[Callable[[Random], Exchange], int] = {
     _file: 8,
     _headers: 8,
     _anywhere: 6,
-    _pipeline: 3,
-    _broken: 5,
+    pipeline: 3,
+    broken: 5,
 }

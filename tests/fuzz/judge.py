@@ -73,14 +73,17 @@ def _fault_of_problem(answer: Answer) -> str | None:
     if find_marker(answer.body):
         return "a name stands in an error"
     try:
-        problem = _read_json(answer.body)
+        return _fault_of_fields(_read_json(answer.body), answer.status)
     except ValueError:
         return "a problem that is not JSON"
+
+
+def _fault_of_fields(problem: Any, status: int) -> str | None:
     if not isinstance(problem, dict) or not _REQUIRED.keys() <= problem.keys() <= _REQUIRED.keys() | _OPTIONAL.keys():
         return "a problem with other fields than documented"
     if not all(isinstance(problem[key], kind) for key, kind in (_REQUIRED | _OPTIONAL).items() if key in problem):
         return "a field of a problem has another type than documented"
-    if problem["status"] != answer.status or not problem["title"] or not problem["detail"].rstrip("."):
+    if problem["status"] != status or not problem["title"] or not problem["detail"].rstrip("."):
         return "a problem that says too little"
     if problem.get("error", problem["detail"]) != problem["detail"]:
         return "error and detail differ"
@@ -97,7 +100,7 @@ def _fault_of_body(answer: Answer) -> str | None:
         elif media_type == "text/csv":
             told = _errors_of_rows(answer.body)
         elif media_type == "application/json":
-            told = [_read_json(answer.body)] if answer.body else []
+            told = [_without_id(_read_json(answer.body))] if answer.body else []
         else:
             told = []
     except (ValueError, LookupError, csv.Error) as error:
@@ -115,8 +118,9 @@ def _errors_of_rows(body: bytes) -> list[str]:
     return [row[-1] for row in rows[1:]]
 
 
-def _without_id(line: Any) -> Any:
-    return {key: value for key, value in line.items() if key != "id"} if isinstance(line, dict) else line
+def _without_id(said: Any) -> Any:
+    """Return an answer or a line without what is the client's own, given back on purpose."""
+    return {key: value for key, value in said.items() if key != "id"} if isinstance(said, dict) else said
 
 
 def _read_json(content: bytes) -> Any:

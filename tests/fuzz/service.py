@@ -81,8 +81,7 @@ def serving(mode: str) -> Iterator[Service]:
     environment = os.environ | settings | {"NAME_CLASSIFIER_PORT": str(port)}
     log = WORK / f"{mode}.log"
     with log.open("wb") as file:
-        python = os.environ.get("SERVICE_PYTHON", str(ROOT / ".venv/bin/python"))
-        process = subprocess.Popen([python, "-m", "api"], cwd=ROOT, env=environment, stderr=file)
+        process = subprocess.Popen([ROOT / ".venv/bin/python", "-m", "api"], cwd=ROOT, env=environment, stderr=file)
     service = Service(mode, port, process, log)
     try:
         _wait(service)

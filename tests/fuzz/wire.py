@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -122,7 +123,7 @@ async def _send_parts(writer: asyncio.StreamWriter, exchange: Exchange) -> None:
     """Send while answers are read; a server that has heard enough may close."""
     places = sorted({0, len(exchange.data), *exchange.cuts})
     with contextlib.suppress(OSError):
-        for start, end in zip(places, places[1:], strict=False):
+        for start, end in itertools.pairwise(places):
             writer.write(exchange.data[start:end])
             await writer.drain()
             await asyncio.sleep(0.001)
