@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Header, HTTPException, Request, params
 
+from api.guard import Guard
 from api.metrics import Metrics
-from api.protocol import Guard
 from api.reload import ModelHost, ServedModel
 from api.workers import Workers
 

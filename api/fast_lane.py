@@ -16,8 +16,8 @@ from starlette.types import Scope
 from api import answers
 from api.admission import Admission
 from api.answers import ON_THE_LOOP, Options
+from api.guard import HotRequest
 from api.headers import SECURITY_HEADERS, Header, header_lines
-from api.protocol import HotRequest
 from api.reload import ModelHost, ServedModel
 from api.telemetry import Recorder, request_id_of
 from model.errors import PredictionError

@@ -9,11 +9,11 @@ from fastapi import FastAPI
 from api import problems, security
 from api.admission import Admission
 from api.fast_lane import FastLane
+from api.guard import Guard
 from api.headers import DOCS_PATH, OPENAPI_PATH
 from api.limits import BodyLimit
 from api.logs import RequestLog
 from api.metrics import Metrics
-from api.protocol import Guard
 from api.reload import ModelHost
 from api.routes import bulk, compat, inference, models, predict, probes
 from api.settings import Settings

@@ -7,8 +7,7 @@ are handed on at once. No timers: `Server` sweeps all connections every second.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from math import inf
@@ -18,9 +17,9 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from api.guard import Guard, HotRequest
 from api.headers import SECURITY_HEADERS, Header, header_lines
 from api.problems import in_the_shape_of, problem_response
-from api.settings import Settings
 
 _HEAD_BYTES = 16 * 1024
 _PROBLEM_HEAD = header_lines([(b"content-type", b"application/problem+json"), *SECURITY_HEADERS])
@@ -29,72 +28,12 @@ _MAX_PIPELINED = 100
 _BUSY = "The service has more to do than it can; try again in a second."
 _BUSY_HEADERS = ((b"retry-after", b"1"),)
 
-logger = logging.getLogger("api")
 _uvicorn_logger = logging.getLogger("uvicorn.error.connection")
 _uvicorn_logger.setLevel(logging.ERROR)  # a warning for whatever is no HTTP would be a second line, and not sampled
 
 
 class _HeadTooLongError(Exception):
     """Ends the parser's work; httptools makes an error of its own of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class HotRequest:
-    """A POST to a path of the fast lane; what the lane writes into the scope is there for the ordinary route."""
-
-    scope: Scope
-    body: bytes
-    arrived: float  # by perf_counter
-
-
-FastLane = Callable[[Sequence[HotRequest]], list[tuple[bytes, bytes] | None]]
-"""From requests to header lines and body of a 200 each, or None: the ordinary route answers, whatever it says."""
-
-
-@dataclass(slots=True)
-class Guard:
-    """What all connections share: bounds, the counts that they bound, and who answers at once."""
-
-    bounds: Settings
-    fast_lane: FastLane
-    hot_paths: Mapping[bytes, str]  # as sent, and as routed
-    stream_paths: frozenset[str]
-    probe_paths: frozenset[bytes]
-    refused: Callable[[int], None]  # told the status of what is refused below the app
-    draining: bool = False
-    streams: int = 0
-    _turn: list[tuple["GuardedProtocol", HotRequest]] = field(default_factory=list)
-
-    def full(self, n_tasks: int) -> bool:
-        """Tell whether as much is under way as may be: requests being answered, and those of this turn of the loop."""
-        return n_tasks - self.streams + len(self._turn) >= self.bounds.max_concurrency
-
-    def answer_this_turn(self, connection: "GuardedProtocol", request: HotRequest) -> None:
-        """Have the fast lane answer once everything that has arrived is read."""
-        if not self._turn:
-            connection.loop.call_soon(self.end_turn)
-        self._turn.append((connection, request))
-
-    def end_turn(self) -> None:
-        """Answer what waits for the fast lane."""
-        turn, self._turn = self._turn, []
-        if not turn:
-            return
-        try:
-            answers = self.fast_lane([request for _, request in turn])
-        except Exception as error:  # noqa: BLE001 - the message may quote a name, and the ordinary route tells more
-            logger.error("the fast lane failed", extra={"error": type(error).__name__})  # noqa: TRY400
-            answers = [None] * len(turn)
-        for (connection, _), answer in zip(turn, answers, strict=True):
-            connection.take_answer(answer)
-
-    async def stream(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run an app, counted as a stream."""
-        self.streams += 1
-        try:
-            await app(scope, receive, send)
-        finally:
-            self.streams -= 1
 
 
 class GuardedProtocol(HttpToolsProtocol):

@@ -6,7 +6,8 @@ from types import FrameType
 
 import uvicorn
 
-from api.protocol import Guard, GuardedProtocol
+from api.guard import Guard
+from api.protocol import GuardedProtocol
 
 
 class Server(uvicorn.Server):
