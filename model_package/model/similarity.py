@@ -6,8 +6,8 @@ tenth of a second for 60,000 names (benchmarks/similarity.py). Knows no network.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 import numpy as np
@@ -84,6 +84,8 @@ class SimilarNames:
         if not whole or not counted or counts.sum() != ends.size or not ((counts >= 0) & (counts <= ends.size)).all():
             raise BundleError(f"{SIMILAR_FILE} does not hold as many names as it says; train or copy the bundle again.")
         self._name_starts = np.concatenate(([0], ends)).astype(np.int32)  # (N + 1,) into the bytes of the names
+        self._made: Postings | None = None
+        self._making = Lock()
         self._label_starts = [0, *np.cumsum(counts).tolist()]
 
     @classmethod
@@ -137,9 +139,23 @@ class SimilarNames:
     def _name(self, row: int) -> str:
         return self._names[self._name_starts[row] : self._name_starts[row + 1] - 1].tobytes().decode()
 
-    @cached_property
+    @property
+    def is_warm(self) -> bool:
+        """Whether a search has been made, so that the next one is fast."""
+        return self._made is not None
+
+    def warm(self) -> None:
+        """Make now what the first search would make."""
+        with self._making:  # the making takes ten times the memory that what is made does
+            if self._made is None:
+                self._made = Postings(self._names.tobytes().decode())
+
+    @property
     def _postings(self) -> Postings:
-        return Postings(self._names.tobytes().decode())
+        if self._made is None:
+            self.warm()
+        assert self._made is not None
+        return self._made
 
 
 def _to_lines(texts: Sequence[str]) -> NDArray[np.uint8]:
