@@ -14,6 +14,10 @@ class BrokenAnswerError(Exception):
     """What came back is no HTTP, or does not come to an end."""
 
 
+class CutOffError(BrokenAnswerError):
+    """An answer began and did not end."""
+
+
 class Answer(NamedTuple):
     """One final answer, names of headers in lower case."""
 
@@ -106,6 +110,8 @@ class Connection:
             if exchange.leaves_after is None:
                 raise BrokenAnswerError(f"left open for {_CLOSED_SECONDS:.0f} s") from None
             return answers
+        except CutOffError:  # of a stream whose body broke: its answer must not look whole
+            return answers
         finally:
             sending.cancel()
 
@@ -140,8 +146,10 @@ async def _read_answer(reader: asyncio.StreamReader, *, head: bool) -> Answer | 
     try:
         answer = await _read_rest(reader, first, head=head)
         return answer if answer.status >= _FINAL else await _read_answer(reader, head=head)
-    except (OSError, EOFError, ValueError, LookupError, asyncio.LimitOverrunError) as error:
-        raise BrokenAnswerError(f"not HTTP, or cut off: {type(error).__name__}") from None
+    except (OSError, EOFError):
+        raise CutOffError("an answer was cut off") from None
+    except (ValueError, LookupError, asyncio.LimitOverrunError) as error:
+        raise BrokenAnswerError(f"not HTTP: {type(error).__name__}") from None
 
 
 async def _read_rest(reader: asyncio.StreamReader, first: bytes, *, head: bool) -> Answer:
