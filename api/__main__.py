@@ -57,6 +57,7 @@ def serve() -> None:
         app,
         http=connection_class(app.state.guard),
         ws="none",
+        backlog=4096,
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -27,6 +27,8 @@ _LINGER_SECONDS = 2.0
 _MAX_PIPELINED = 100
 _BUSY = "The service has more to do than it can; try again in a second."
 _BUSY_HEADERS = ((b"retry-after", b"1"),)
+_BUSY_HEAD = _PROBLEM_HEAD + header_lines(_BUSY_HEADERS)
+_BUSY_BODY = bytes(problem_response(503, _BUSY).body)
 
 _uvicorn_logger = logging.getLogger("uvicorn.error.connection")
 _uvicorn_logger.setLevel(logging.ERROR)  # a warning for whatever is no HTTP would be a second line, and not sampled
@@ -129,7 +131,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._deadline = self.loop.time() + self._bounds.keep_alive_seconds if answered else inf
         if not self._handed_on:
             full = self.guard.full(len(self.tasks)) and self.url not in self.guard.probe_paths
-            if not full and self._wait_for_the_lane():
+            if self._shed_at_once() if full else self._wait_for_the_lane():
                 return
             self._hand_on(self._plain_app, full=full)
         super().on_message_complete()
@@ -150,6 +152,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self._waiting = True
         self._keep_alive = self.parser.should_keep_alive()
         self.guard.answer_this_turn(self, HotRequest(self.scope, self._pending, perf_counter()))  # type: ignore[arg-type]
+        return True
+
+    def _shed_at_once(self) -> bool:
+        """Say 503 if nothing before it is unanswered; tell whether it did. A task to say it would be more load."""
+        if not self._is_answered() or self._waiting:
+            return False
+        self.guard.refused(503)
+        path = self.url.decode("ascii", "replace")
+        body = in_the_shape_of(path, _BUSY_BODY)
+        keep_alive = self.parser.should_keep_alive() and not self.guard.draining
+        self._write(b"HTTP/1.1 503 Service Unavailable\r\n", _BUSY_HEAD, body, keep_alive=keep_alive)
+        self._deadline = self.loop.time() + self._bounds.keep_alive_seconds
         return True
 
     def take_answer(self, answer: tuple[bytes, bytes] | None) -> None:

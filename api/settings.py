@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     """Requests logged in a second at most; failures are logged always."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
     """Largest request body; a larger one is refused unread with 413."""
-    max_concurrency: Annotated[int, Field(ge=1, le=100_000)] = 256
+    max_concurrency: Annotated[int, Field(ge=1, le=100_000)] = 1024
     """Requests in work at once; what comes on top gets 503. Streams and probes do not count."""
     max_streams: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Streams and files in work at once."""
