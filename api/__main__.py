@@ -56,6 +56,7 @@ def serve() -> None:
     config = uvicorn.Config(
         app,
         http=connection_class(app.state.guard),
+        loop="api.loop:FairLoop",
         ws="none",
         backlog=4096,
         host=settings.host,

@@ -15,8 +15,6 @@ logger = logging.getLogger("api")
 
 _SLICE_SECONDS = 0.1
 """The lane takes as many requests in that time as may be in work at once: at its speed, that is about the same."""
-_LARGEST_TURN = 64
-"""A loop with thousands of connections may read for seconds before it does anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +63,11 @@ class Guard:
         return n_tasks - self.streams + self._taken >= self.bounds.max_concurrency
 
     def answer_this_turn(self, connection: Waiting, request: HotRequest) -> None:
-        """Have the fast lane answer once what has arrived is read, or enough of it."""
+        """Have the fast lane answer once what has arrived is read."""
         if not self._turn:
             connection.loop.call_soon(self.end_turn)
         self._turn.append((connection, request))
         self._taken += 1
-        if len(self._turn) >= _LARGEST_TURN:
-            self.end_turn()
 
     def end_turn(self) -> None:
         """Answer what waits for the fast lane."""

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.guard import Guard, HotRequest
 from api.headers import SECURITY_HEADERS, Header, header_lines
+from api.loop import FairLoop
 from api.problems import in_the_shape_of, problem_response
 
 _HEAD_BYTES = 16 * 1024
@@ -58,6 +59,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.url = b""
         self._head_bytes = self._unsent = 0
         self._unsent_since = 0.0
+        self._is_new = True
         self._deadline = self.loop.time() + self._bounds.head_seconds
         self._too_large = f"A request body may have at most {self._bounds.max_body_bytes} bytes."
         if len(self.connections) > self._bounds.max_connections:
@@ -81,6 +83,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Start a request; one that came before on this connection is answered first."""
         if self._waiting:
             self.guard.end_turn()
+        if self._is_new and isinstance(self.loop, FairLoop):
+            self.loop.put_behind(self.transport.get_extra_info("socket").fileno())
+        self._is_new = False
         super().on_message_begin()
         self._receiving = True
         self._handed_on = False

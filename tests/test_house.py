@@ -71,7 +71,8 @@ API = {
     },
     "answers": {"api.metrics", "api.problems", "api.reload", "model.errors", "model.prediction"},
     "guard": {"api.settings"},
-    "protocol": {"api.guard", "api.headers", "api.problems"},
+    "loop": set(),
+    "protocol": {"api.guard", "api.headers", "api.loop", "api.problems"},
     "server": {"api.guard", "api.protocol"},
     "workers": set(),
     "fast_lane": {
