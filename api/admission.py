@@ -46,6 +46,14 @@ class _Policy(NamedTuple):
         return cls(limits, (b"ratelimit-policy", announced.encode()))
 
 
+class _Caller(NamedTuple):
+    """Who asks: the name of the key, the limits that hold, and the name that is counted by."""
+
+    caller: str
+    policy: _Policy
+    counted_as: str
+
+
 _CHALLENGE = ((b"www-authenticate", b"Bearer"),)
 _NO_KEY = Verdict((401, "Send an API key as Authorization: Bearer KEY, or as X-API-Key."), _CHALLENGE, "")
 _WRONG_KEY = Verdict((401, "This API key is not known."), _CHALLENGE, "")
@@ -71,40 +79,39 @@ class Admission:
 
     def admit(self, headers: Headers, client: str) -> Verdict:
         """Judge a request by its headers, their names in lower case, and the client's address."""
-        caller, refused = self._identify(headers)
-        if refused:
-            return refused
-        policy = self._own.get(caller, self._common)
-        if not policy.limits:
-            return Verdict(None, (), caller)
-        return _judge(policy, self._memory.spend(policy.limits, caller or _counted_as(client)), caller)
+        known = self._identify(headers, client)
+        if isinstance(known, Verdict):
+            return known
+        return _judge(known, self._memory.spend(known.policy.limits, known.counted_as))
 
     async def admit_async(self, headers: Headers, client: str) -> Verdict:
         """Judge as `admit` does, by counts in Redis; while it is down, every known caller is let in."""
         if self._shared is None:
             return self.admit(headers, client)
-        caller, refused = self._identify(headers)
-        if refused:
-            return refused
+        known = self._identify(headers, client)
+        if isinstance(known, Verdict):
+            return known
+        try:
+            usages = await self._shared.spend(known.policy.limits, known.counted_as)
+        except StorageDownError as error:
+            self._report(error)
+            return Verdict(None, (), known.caller)
+        return _judge(known, usages)
+
+    def _identify(self, headers: Headers, client: str) -> "_Caller | Verdict":
+        """Return who asks if that is to be counted, else the verdict: refused for the key, or without limits."""
+        caller = ""
+        if self._keys:
+            sent = sent_key(headers)
+            if not sent:
+                return _NO_KEY
+            caller = self._keys.owner(sent)
+            if not caller:
+                return _WRONG_KEY
         policy = self._own.get(caller, self._common)
         if not policy.limits:
             return Verdict(None, (), caller)
-        try:
-            usages = await self._shared.spend(policy.limits, caller or _counted_as(client))
-        except StorageDownError as error:
-            self._report(error)
-            return Verdict(None, (), caller)
-        return _judge(policy, usages, caller)
-
-    def _identify(self, headers: Headers) -> tuple[str, Verdict | None]:
-        """Return the name of the caller's key, or why it is refused."""
-        if not self._keys:
-            return "", None
-        sent = sent_key(headers)
-        if not sent:
-            return "", _NO_KEY
-        caller = self._keys.owner(sent)
-        return caller, None if caller else _WRONG_KEY
+        return _Caller(caller, policy, caller or _counted_as(client))
 
     def _report(self, error: StorageDownError) -> None:
         self._metrics.rate_limit_errors.inc()
@@ -123,14 +130,14 @@ def _counted_as(client: str) -> str:
     return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
-def _judge(policy: _Policy, usages: Sequence[Usage], caller: str) -> Verdict:
+def _judge(known: _Caller, usages: Sequence[Usage]) -> Verdict:
     """Return the verdict on a request that has been counted."""
     left = ", ".join(
         f'"{limit.name}";r={max(limit.amount - used, 0)};t={ceil(resets_in)}' for limit, used, resets_in in usages
     )
-    headers = (policy.header, (b"ratelimit", left.encode()))
+    headers = (known.policy.header, (b"ratelimit", left.encode()))
     if all(used <= limit.amount for limit, used, _ in usages):
-        return Verdict(None, headers, caller)
+        return Verdict(None, headers, known.caller)
     wait = max(1, *(ceil(resets_in) for limit, used, resets_in in usages if used >= limit.amount))
     sentence = f"Too many requests; try again in {wait} second{'s' * (wait > 1)}."
-    return Verdict((429, sentence), (*headers, (b"retry-after", b"%d" % wait)), caller)
+    return Verdict((429, sentence), (*headers, (b"retry-after", b"%d" % wait)), known.caller)

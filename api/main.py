@@ -33,27 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
     tracing = Tracing()
     admission = Admission(settings, metrics)
     host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(host.watch())
-        yield
-        watching.cancel()
-        tracing.shutdown()
-
-    app = FastAPI(
-        title="Name classifier",
-        summary="Which labels does this name look like?",
-        version=host.current.version,
-        redirect_slashes=False,  # a redirect would quote the request's host and query
-        openapi_url=OPENAPI_PATH if settings.docs_enabled else None,  # without it, there are no pages either
-        docs_url=DOCS_PATH,
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-        lifespan=lifespan,
-        # its own would hold paths, queries and refused values; api.tracing makes ours
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-    )
+    app = _new_app(settings, host, tracing)
     lane = FastLane(host, admission, recorder)
     app.state.guard = Guard(
         bounds=settings,
@@ -67,12 +47,45 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     app.state.workers = Workers()
     app.state.admission = admission
+    _add_routes(app, settings)
+    _add_middleware(app, settings, admission)
+    app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing)  # added last, so outermost
+    return app
+
+
+def _new_app(settings: Settings, host: ModelHost, tracing: Tracing) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(host.watch())
+        yield
+        watching.cancel()
+        tracing.shutdown()
+
+    return FastAPI(
+        title="Name classifier",
+        summary="Which labels does this name look like?",
+        version=host.current.version,
+        redirect_slashes=False,  # a redirect would quote the request's host and query
+        openapi_url=OPENAPI_PATH if settings.docs_enabled else None,  # without it, there are no pages either
+        docs_url=DOCS_PATH,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        lifespan=lifespan,
+        # its own would hold paths, queries and refused values; api.tracing makes ours
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
     for router in (compat.router, predict.router, bulk.router, models.router, inference.router, probes.router):
         app.include_router(router)
     if settings.metrics_enabled:
         app.include_router(probes.metrics_router)
     problems.install(app)
     security.describe(app, key_needed=bool(settings.api_keys))
+
+
+def _add_middleware(app: FastAPI, settings: Settings, admission: Admission) -> None:
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.max_body_bytes,
@@ -82,5 +95,3 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(security.AdmissionControl, admission=admission)
     if settings.cors_origins:  # outside admission: a browser asks for permission without a key
         app.add_middleware(security.CrossOrigin, origins=settings.cors_origins)
-    app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing)  # added last, so outermost
-    return app
