@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,9 +11,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.settings import Settings
 
 logger = logging.getLogger("api")
-
-_SLICE_SECONDS = 0.1
-"""The lane takes as many requests in that time as may be in work at once: at its speed, that is about the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +48,16 @@ class Guard:
     draining: bool = False
     streams: int = 0
     _turn: list[tuple[Waiting, HotRequest]] = field(default_factory=list)
-    _taken: int = 0
-    _taken_until: float = 0.0
 
     def full(self, n_tasks: int) -> bool:
-        """Tell whether as much is under way as may be: requests being answered, and those just taken by the lane."""
-        now = perf_counter()  # the loop's own clock stands still while it reads
-        if now >= self._taken_until:
-            self._taken, self._taken_until = 0, now + _SLICE_SECONDS
-        return n_tasks - self.streams + self._taken >= self.bounds.max_concurrency
+        """Tell whether as much is under way as may be: tasks, and requests that wait for the end of the turn."""
+        return n_tasks - self.streams + len(self._turn) >= self.bounds.max_concurrency
 
     def answer_this_turn(self, connection: Waiting, request: HotRequest) -> None:
         """Have the fast lane answer once what has arrived is read."""
         if not self._turn:
             connection.loop.call_soon(self.end_turn)
         self._turn.append((connection, request))
-        self._taken += 1
 
     def end_turn(self) -> None:
         """Answer what waits for the fast lane."""
