@@ -14,10 +14,11 @@ from torch import nn
 
 from model.constants import FIRST_CHARACTER_ID
 from model.errors import ConfigError
-from model.networks import ConvolutionalNetwork, LinearNetwork, NgramEmbedding, RecurrentNetwork
+from model.networks import ConvolutionalNetwork, LinearNetwork, NgramEmbedding, RecurrentNetwork, WideNetwork
 from model.utils import group_by_length
 
 _LINEAR_BITS = 17
+_WIDE_BITS = 15
 _LARGEST_SIZE = 4096
 
 
@@ -88,11 +89,16 @@ def _cnn(config: ClassifierConfig) -> nn.Module:
     )
 
 
-def _linear(config: ClassifierConfig) -> nn.Module:
-    return LinearNetwork(config.n_outputs, bits=_LINEAR_BITS, dropout=config.dropout)
+def _linear(config: ClassifierConfig, bits: int = _LINEAR_BITS) -> LinearNetwork:
+    return LinearNetwork(config.n_outputs, bits=bits, dropout=config.dropout)
+
+
+def _wide_gru(config: ClassifierConfig) -> nn.Module:
+    return WideNetwork(_recurrent(nn.GRU, bidirectional=True)(config), _linear(config, _WIDE_BITS))
 
 
 ARCHITECTURES: dict[str, Callable[[ClassifierConfig], nn.Module]] = {
+    "wide_gru": _wide_gru,
     "ngram_gru": _recurrent(nn.GRU, NgramEmbedding, bidirectional=True),
     "bigru": _recurrent(nn.GRU, bidirectional=True),
     "gru": _recurrent(nn.GRU),

@@ -111,12 +111,30 @@ class LinearNetwork(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map token ids (B, T) to outputs (B, O)."""
-        outputs: Tensor = self.bias
-        codes = torch.zeros_like(ids)
+        codes, ngrams = torch.zeros_like(ids), []
         for length in _NGRAM_LENGTHS:
             # one more token to the right of each n-gram: hash so far (B, T-n+1), next token (B, T-n+1)
             codes = _hash(codes[:, : ids.shape[1] - length + 1], ids[:, length - 1 :] + length)
-            outputs = outputs + self.dropout(self.weights(codes % self.n_buckets)).double().sum(dim=1)
+            ngrams.append(codes)
+        weights = self.weights(torch.cat(ngrams, dim=1) % self.n_buckets)
+        outputs: Tensor = self.bias + self.dropout(weights).double().sum(dim=1)
+        return outputs
+
+
+class WideNetwork(nn.Module):
+    """Another network beside a linear one, trained as one: their outputs add up.
+
+    The one generalises, the other remembers. Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
+    """
+
+    def __init__(self, deep: nn.Module, wide: LinearNetwork) -> None:
+        super().__init__()
+        self.deep = deep
+        self.wide = wide
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Map token ids (B, T) to outputs (B, O)."""
+        outputs: Tensor = self.deep(ids) + self.wide(ids)
         return outputs
 
 

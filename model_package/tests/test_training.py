@@ -100,7 +100,7 @@ def test_unusable_settings_are_refused(setting: dict[str, float]) -> None:
 
 
 def test_unknown_architecture_is_refused() -> None:
-    with pytest.raises(ConfigError, match="gru, linear, lstm, ngram_gru, rnn"):
+    with pytest.raises(ConfigError, match="gru, linear, lstm, ngram_gru, rnn, wide_gru"):
         Shape("transformer")
 
 
