@@ -62,29 +62,28 @@ class ModelHost:
 
     async def watch(self) -> None:
         """Load what appears at the path and swap it in; a refused bundle leaves the old one serving."""
+        swapped = True  # the first load counts
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            before = self.current
-            await self._refresh()
-            if self.current is not before:
-                del before
-                await asyncio.sleep(_WATCH_SECONDS)  # by then no request is answered by the old one
+            if swapped:  # by now no request is answered by the old one
                 await asyncio.to_thread(_give_back_memory)
+            swapped = await self._refresh()
 
-    async def _refresh(self) -> None:
-        """Look once; reading, verifying and warming happen in a thread, the swap is one assignment."""
+    async def _refresh(self) -> bool:
+        """Look once, tell whether a model came; a thread reads and warms it, the swap is one assignment."""
         signature = await asyncio.to_thread(_signature, self.path)
         if signature == self._seen:
-            return
+            return False
         self._seen = signature  # a refused bundle is tried again when it changes, not every second
         try:
             served = await asyncio.to_thread(self._load_like, self.current)
         except BundleError as error:
             self._metrics.model_reloads.labels("refused").inc()
             logger.error("model refused, the old one goes on serving", extra={"reason": str(error)})  # noqa: TRY400
-            return
+            return False
         self._metrics.model_reloads.labels("loaded").inc()
         self._take(served)
+        return True
 
     def _load_like(self, before: ServedModel) -> ServedModel:
         """Load what is there now, as warm as the one before it is."""
