@@ -274,10 +274,13 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self._write(line, head, body, keep_alive=False)
         self._deadline = self.loop.time() + _LINGER_SECONDS
-        if linger:
-            self.transport.write_eof()
-        else:
+        if not linger:
             self.transport.close()
+            return
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has left
+            self.transport.abort()
 
     def on_response_complete(self) -> None:
         """Go on to the next request, or to what was refused behind the last."""

@@ -314,3 +314,14 @@ def test_sigterm_answers_200_requests_in_flight_and_drains(bundle: Path, tmp_pat
     assert [_statuses(answer) for answer in answers] == [[200]] * 200
     server.client.close()
     assert server.process.wait(timeout=30) == 0
+
+
+def test_a_client_that_leaves_before_the_last_words_is_no_error(server: Server) -> None:
+    for n in range(2000):  # it leaves now and then between the answer and the end of the connection
+        with _connect(server) as connection:
+            connection.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\nthis is no HTTP\r\n\r\n")
+            until = time.perf_counter() + n % 100 / 50_000
+            while time.perf_counter() < until:
+                pass
+    assert server.client.get("/livez").status_code == 200
+    assert '"level": "ERROR"' not in server.log.read_text()
