@@ -34,7 +34,7 @@ def draw(folder: Path, image: Path) -> None:
     axes.bar_label(bars, [f"{ratio:.2f}" for _, ratio in ordered], padding=4)
     axes.axvline(1, color=_REFERENCE, linewidth=0.8, linestyle=":")
     axes.set_xlim(0, 1.12 * max(rows.values()))
-    axes.set_xlabel(f"requests per CPU second with {most} connections, FastAPI route that does nothing = 1")
+    figure.supxlabel(f"requests per CPU second at {most} connections; route that does nothing = 1")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     image.parent.mkdir(parents=True, exist_ok=True)

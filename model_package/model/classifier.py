@@ -14,7 +14,7 @@ from torch import nn
 
 from model.constants import FIRST_CHARACTER_ID
 from model.errors import ConfigError
-from model.networks import ConvolutionalNetwork, LinearNetwork, NgramEmbedding, RecurrentNetwork, WideNetwork
+from model.networks import ConvolutionalNetwork, LinearNetwork, RecurrentNetwork, WideNetwork
 from model.utils import group_by_length
 
 _LINEAR_BITS = 17
@@ -26,9 +26,9 @@ _LARGEST_SIZE = 4096
 class Shape:
     """What a user may choose of a network."""
 
-    architecture: str = "ngram_gru"
-    embedding_size: int = 64
-    hidden_size: int = 112  # of each direction; of a CNN, the filters of each width; a linear one has none
+    architecture: str = "wide_gru"
+    embedding_size: int = 32
+    hidden_size: int = 64  # of each direction; of a CNN, the filters of each width; a linear one has none
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
@@ -64,14 +64,11 @@ class ClassifierConfig(Shape):
 
 
 def _recurrent(
-    cell: type[nn.RNN | nn.GRU | nn.LSTM],
-    embedding: type[nn.Embedding | NgramEmbedding] = nn.Embedding,
-    *,
-    bidirectional: bool = False,
+    cell: type[nn.RNN | nn.GRU | nn.LSTM], *, bidirectional: bool = False
 ) -> Callable[[ClassifierConfig], nn.Module]:
     return lambda config: RecurrentNetwork(
         cell,
-        embedding(config.n_tokens, config.embedding_size),
+        nn.Embedding(config.n_tokens, config.embedding_size),
         config.n_outputs,
         hidden_size=config.hidden_size,
         dropout=config.dropout,
@@ -99,7 +96,6 @@ def _wide_gru(config: ClassifierConfig) -> nn.Module:
 
 ARCHITECTURES: dict[str, Callable[[ClassifierConfig], nn.Module]] = {
     "wide_gru": _wide_gru,
-    "ngram_gru": _recurrent(nn.GRU, NgramEmbedding, bidirectional=True),
     "bigru": _recurrent(nn.GRU, bidirectional=True),
     "gru": _recurrent(nn.GRU),
     "lstm": _recurrent(nn.LSTM),

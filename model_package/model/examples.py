@@ -27,7 +27,7 @@ class ExamplesConfig:
     batch_size: int = 128
     emphasis: float = 5.0  # how much more the most common name of a label counts than a rare one
     teacher_share: float = 0.3  # of what a rare name aims at: other models' opinion of it; the rest is its label
-    invented_names: float = 0.0  # more of them help rare names, at the cost of the commonest
+    invented_names: float = 1.0
     given_names: float = 0.15
     full_names: float = 0.1
     outliers: float = 0.12

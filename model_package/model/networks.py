@@ -3,43 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from model.constants import START_ID
-
-_PAIR_ROWS = 2048
-_TRIPLE_ROWS = 1024
 _NGRAM_LENGTHS = (1, 2, 3, 4, 5)
 _FILTER_WIDTHS = (2, 3, 4, 5)
-
-
-class NgramEmbedding(nn.Module):
-    """Embeddings of each token, of it with the one before, and of it with the two before, side by side.
-
-    Two- and three-grams share rows by hash: a few thousand rows serve any alphabet, and what collides is told apart by
-    the rest. Svenstrup et al., "Hash Embeddings for Efficient Word Representations", 2017.
-    """
-
-    def __init__(self, n_tokens: int, size: int) -> None:
-        super().__init__()
-        self.embedding_dim = 2 * (size // 2) + size // 4
-        self.single = nn.Embedding(n_tokens, size // 2)
-        self.pair = nn.Embedding(_PAIR_ROWS, size // 2)
-        self.triple = nn.Embedding(_TRIPLE_ROWS, size // 4)
-        for table in (self.pair, self.triple):
-            nn.init.normal_(table.weight, std=0.5)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Map token ids (B, T) to vectors (B, T, E)."""
-        start = torch.full_like(ids[:, :1], START_ID)
-        before = torch.cat([start, ids[:, :-1]], dim=1)
-        pairs = _hash(before, ids)
-        triples = _hash(torch.cat([start, before[:, :-1]], dim=1), pairs)
-        tables = (self.single(ids), self.pair(pairs % _PAIR_ROWS), self.triple(triples % _TRIPLE_ROWS))
-        return torch.cat(tables, dim=2)
-
-
-def _hash(first: Tensor, second: Tensor) -> Tensor:
-    """Return a number below 2^31 for each pair of them; no step overflows an int64."""
-    return (first * 1_000_003 + second) % 2_147_483_647
 
 
 class RecurrentNetwork(nn.Module):
@@ -48,7 +13,7 @@ class RecurrentNetwork(nn.Module):
     def __init__(
         self,
         cell: type[nn.RNN | nn.GRU | nn.LSTM],
-        embedding: nn.Embedding | NgramEmbedding,
+        embedding: nn.Embedding,
         n_outputs: int,
         *,
         hidden_size: int,
@@ -136,6 +101,11 @@ class WideNetwork(nn.Module):
         """Map token ids (B, T) to outputs (B, O)."""
         outputs: Tensor = self.deep(ids) + self.wide(ids)
         return outputs
+
+
+def _hash(first: Tensor, second: Tensor) -> Tensor:
+    """Return a number below 2^31 for each pair of them; no step overflows an int64."""
+    return (first * 1_000_003 + second) % 2_147_483_647
 
 
 def _readout(n_inputs: int, n_outputs: int) -> nn.Linear:
