@@ -77,8 +77,7 @@ class FairSelector(BaseSelector):
             wait: float | None = 0
         else:
             wait = None if timeout is None else math.ceil(timeout * 1e3) * 1e-3  # at least as long, in whole ms
-        with suppress(InterruptedError):
-            ready += self._others.poll(wait, _MOST_AT_ONCE)
+        ready += self._others.poll(wait, _MOST_AT_ONCE)
         found = [(self._keys.get(fd), _events(flags)) for fd, flags in ready]
         return [(key, events & key.events) for key, events in found if key]
 
