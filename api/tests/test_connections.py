@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
 
+from api.protocol import GuardedProtocol
 from api.tests.conftest import Server, start, stop
 
 BODY = b'{"name": "Jordan"}'
@@ -316,12 +318,34 @@ def test_sigterm_answers_200_requests_in_flight_and_drains(bundle: Path, tmp_pat
     assert server.process.wait(timeout=30) == 0
 
 
-def test_a_client_that_leaves_before_the_last_words_is_no_error(server: Server) -> None:
-    for n in range(2000):  # it leaves now and then between the answer and the end of the connection
-        with _connect(server) as connection:
-            connection.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\nthis is no HTTP\r\n\r\n")
-            until = time.perf_counter() + n % 100 / 50_000
-            while time.perf_counter() < until:
-                pass
-    assert server.client.get("/livez").status_code == 200
-    assert '"level": "ERROR"' not in server.log.read_text()
+def test_a_client_that_leaves_before_the_last_words_is_no_error() -> None:
+    """A race that a real client wins once in ten thousand times: asyncio then raises where the end is announced."""
+    transport = Mock(is_closing=lambda: False, **{"write_eof.side_effect": OSError})
+    connection = GuardedProtocol.__new__(GuardedProtocol)
+    connection.transport, connection.loop = transport, Mock(**{"time.return_value": 0.0})
+    connection.server_state, connection._refused = Mock(default_headers=[]), True
+    connection._end_with(b"HTTP/1.1 400 Bad Request\r\n", b"", b"", linger=True)
+    transport.write.assert_called_once()
+    transport.abort.assert_called_once()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="asks Linux what the service watches")
+def test_connections_wait_behind_new_ones_after_their_first_request(server: Server) -> None:
+    connections = [_connect(server) for _ in range(5)]
+    for connection in connections:
+        connection.sendall(REQUEST)
+        assert _statuses(_read_one(connection)) == [200]
+    files = Path(f"/proc/{server.process.pid}/fd")
+    epolls = {int(f.name) for f in files.iterdir() if "eventpoll" in str(f.readlink())}
+    assert len(epolls) == 2
+    watched = {fd: _watched(server.process.pid, fd) for fd in epolls}
+    behind = next(fd for fd in epolls if watched[fd] & epolls)
+    new = (epolls - {behind}).pop()
+    assert len(watched[behind]) >= 6  # these and the other epoll
+    assert len(watched[new]) < 5  # the listener and what wakes the loop
+    for connection in connections:
+        connection.close()
+
+
+def _watched(pid: int, epoll: int) -> set[int]:
+    return {int(fd) for fd in re.findall(r"tfd:\s+(\d+)", Path(f"/proc/{pid}/fdinfo/{epoll}").read_text())}
