@@ -17,6 +17,7 @@ _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ħ": "h"}
 )
 _PUNCTUATION = str.maketrans(dict.fromkeys("’‘ʼʻ`´′", "'") | dict.fromkeys("‐‑‒–—−", "-"))
+_GREEK_OU = re.compile("\u03bf[\u03c5\u03cd]")  # omicron, upsilon: one vowel, spelled letter by letter otherwise
 _MARKS_ON_LATIN = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _REFUSED_CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
 _INVISIBLE_CATEGORY = "Cf"
@@ -79,6 +80,8 @@ def transliterate(folded: str, known: Collection[str]) -> str:
         spelled = anyascii(character).casefold()
         return spelled if set(spelled) <= set(known) else character
 
+    if "\u03c5" not in known and {"o", "u"} <= set(known):
+        folded = _GREEK_OU.sub("ou", folded)
     latin = "".join(map(spell, folded))
     try:
         return fold(latin)

@@ -95,6 +95,8 @@ def test_log_softmax_sums_to_one_and_survives_large_logits() -> None:
 def test_transliteration_leaves_what_it_cannot_spell_in_known_letters() -> None:
     latin = set("abcdefghijklmnopqrstuvwxyz")
     assert transliterate("щука", latin) == "shchuka"
+    assert transliterate("παπαδόπουλοσ", latin) == "papadopoulos"
+    assert transliterate("ού", {*latin, "ο", "ύ", "υ"}) == "ού"
     assert transliterate("щука", set("ука")) == "щука"
     assert transliterate("佐々木", latin) == "佐々木"
     assert transliterate("a" * 99 + "щ", latin) == "a" * 99 + "щ"  # it would be too long
