@@ -51,6 +51,7 @@ class OnnxClassifier:
             self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own
             raise BundleError(f"{ONNX_FILE} cannot be loaded by ONNX Runtime ({type(error).__name__}).") from None
+        self._session._model_bytes = None  # noqa: SLF001 - the whole file, kept for another provider; there is one
         self.n_outputs: int = self._session.get_outputs()[0].shape[1]
 
     def compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
