@@ -128,7 +128,7 @@ class InferResponse(_Part):
     """
 
     model_name: Annotated[str, Field(examples=[MODEL_NAME])]
-    model_version: Annotated[str, Field(description="The version that answered.", examples=["68f939fa5079"])]
+    model_version: Annotated[str, Field(description="The version that answered.", examples=["9488db93b30b"])]
     id: Annotated[str, Field(description="The request's, or its request id if it had none.")]
     outputs: list[OutputTensor]
 

@@ -80,7 +80,7 @@ class LabelPrediction(BaseModel):
 class _Answer(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
-    model_version: Annotated[str, Field(description="The version that answered.", examples=["68f939fa5079"])]
+    model_version: Annotated[str, Field(description="The version that answered.", examples=["9488db93b30b"])]
     request_id: Annotated[
         str, Field(description="The Idempotency-Key or X-Request-ID of the request, or one made for it.")
     ]

@@ -28,14 +28,14 @@ MODEL = {
     "networks": {"constants"},
     "classifier": {"constants", "errors", "networks", "utils"},
     "language_model": {"constants", "utils"},
-    "teacher": {"data", "language_model", "utils"},
+    "blending": {"calibration", "classifier", "language_model", "networks", "utils"},
     "composition": {"constants", "data", "splitting"},
     "outliers": {"constants", "splitting"},
-    "examples": {
-        *("composition", "constants", "data", "errors"),
-        *("outliers", "splitting", "teacher", "utils"),
+    "examples": {"composition", "constants", "data", "errors", "outliers", "splitting", "utils"},
+    "training": {
+        *("blending", "classifier", "data", "errors", "examples"),
+        *("language_model", "networks", "splitting", "utils"),
     },
-    "training": {"classifier", "data", "errors", "examples", "splitting", "utils"},
     "config": {"classifier", "errors", "training"},
     "export": {
         *("artifacts", "calibration", "classifier", "composition", "constants", "data", "errors"),
@@ -116,7 +116,7 @@ API = {
 }
 # The command line may call any room; heavy ones inside the verbs.
 COMMANDS = {"commands.answering", "commands.promotion", "commands.terminal", "commands.training"}
-TORCH_ROOMS = {"networks", "classifier", "training", "export"}
+TORCH_ROOMS = {"blending", "networks", "classifier", "training", "export"}
 
 
 def _imports(path: Path) -> set[str]:

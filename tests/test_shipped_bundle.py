@@ -87,6 +87,12 @@ def test_it_reads_names_as_people_type_them(predictor: Predictor, name: str, lab
     assert prediction.abstained is None
 
 
+def test_a_hyphen_makes_no_name_german(predictor: Predictor) -> None:
+    (prediction,) = predictor.predict(["María-José"], top_k=1)
+    assert prediction.labels[0] in {"Portuguese", "Spanish"}
+    assert prediction.abstained is None
+
+
 @pytest.mark.parametrize("text", ["asdfghjk", "qwertzuiop", "xkcdqpzv", "refrigerator", "customer service"])
 def test_it_does_not_take_everything_for_a_name(predictor: Predictor, text: str) -> None:
     assert predictor.predict([text])[0].abstained == "unfamiliar"

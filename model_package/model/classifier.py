@@ -17,9 +17,8 @@ from model.errors import ConfigError
 from model.networks import ConvolutionalNetwork, LinearNetwork, RecurrentNetwork, WideNetwork
 from model.utils import group_by_length
 
-_LINEAR_BITS = 17
-_WIDE_BITS = 15
 _LARGEST_SIZE = 4096
+_LARGEST_BITS = 22
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,15 @@ class Shape:
     embedding_size: int = 32
     hidden_size: int = 64  # of each direction; of a CNN, the filters of each width; a linear one has none
     dropout: float = 0.1
+    ngram_bits: int = 17  # 2^17 rows of weights, which n-grams share by hash; only the linear and wide ones have any
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise ConfigError(f"Unknown architecture; choose one of: {', '.join(sorted(ARCHITECTURES))}.")
         if not (1 <= self.hidden_size <= _LARGEST_SIZE and 4 <= self.embedding_size <= _LARGEST_SIZE):
             raise ConfigError(f"hidden_size must be 1 to {_LARGEST_SIZE}, embedding_size 4 to {_LARGEST_SIZE}.")
+        if not 1 <= self.ngram_bits <= _LARGEST_BITS:
+            raise ConfigError(f"ngram_bits must be 1 to {_LARGEST_BITS}.")
         if not 0 <= self.dropout < 1:
             raise ConfigError("dropout must be at least 0 and below 1.")
 
@@ -86,12 +88,12 @@ def _cnn(config: ClassifierConfig) -> nn.Module:
     )
 
 
-def _linear(config: ClassifierConfig, bits: int = _LINEAR_BITS) -> LinearNetwork:
-    return LinearNetwork(config.n_outputs, bits=bits, dropout=config.dropout)
+def _linear(config: ClassifierConfig) -> LinearNetwork:
+    return LinearNetwork(config.n_outputs, bits=config.ngram_bits, dropout=config.dropout)
 
 
 def _wide_gru(config: ClassifierConfig) -> nn.Module:
-    return WideNetwork(_recurrent(nn.GRU, bidirectional=True)(config), _linear(config, _WIDE_BITS))
+    return WideNetwork(_recurrent(nn.GRU, bidirectional=True)(config), _linear(config))
 
 
 ARCHITECTURES: dict[str, Callable[[ClassifierConfig], nn.Module]] = {

@@ -1,4 +1,4 @@
-"""Full names, made of the given and the other names of one label. Knows no file and no network."""
+"""Full names and double ones, made of the names of one label. Knows no file and no network."""
 
 from typing import Final, Literal
 
@@ -14,11 +14,18 @@ ORDERS: Final[tuple[Order, Order]] = ("given name first", "given name last")
 
 
 def compose(
-    given: Dataset, names: Dataset, chosen: NDArray[np.intp], order: Order, rng: np.random.Generator
+    given: Dataset,
+    names: Dataset,
+    chosen: NDArray[np.intp],
+    order: Order,
+    rng: np.random.Generator,
+    *,
+    joint: str = " ",
 ) -> Dataset:
     """Return full names of the chosen rows (K,) of `names`, each with a given name of its label, drawn at random.
 
-    Rows of labels without given names, and full names that are too long, are left out.
+    Of given names themselves they are double ones, which people also join by a hyphen. Rows of labels without given
+    names, and full names that are too long, are left out.
     """
     start = np.searchsorted(given.label_ids, np.arange(len(names.labels)))
     count = np.bincount(given.label_ids, minlength=len(names.labels))
@@ -26,7 +33,7 @@ def compose(
     label_ids = names.label_ids[chosen]
     partners = start[label_ids] + (rng.random(len(chosen)) * count[label_ids]).astype(np.intp)
     pairs = [(given.names[i], names.names[j]) for i, j in zip(partners, chosen, strict=True)]
-    full = [f"{first} {last}" if order == "given name first" else f"{last} {first}" for first, last in pairs]
+    full = [joint.join(pair if order == "given name first" else reversed(pair)) for pair in pairs]
     fits = np.array([len(name) <= MAX_NAME_LENGTH for name in full], dtype=bool)
     everything = Dataset(names.labels, tuple(full), label_ids, np.full(len(full), np.inf))
     return everything.take(fits)
@@ -41,4 +48,6 @@ def slices(split: Split) -> dict[str, Dataset]:
     found["given names"] = split.given.test
     for order in ORDERS:
         found[f"full names, {order}"] = compose(split.given.test, split.test, everyone, order, rng)
+    given = split.given.test
+    found["double given names"] = compose(given, given, np.arange(len(given)), ORDERS[0], rng, joint="-")
     return {title: dataset for title, dataset in found.items() if len(dataset)}

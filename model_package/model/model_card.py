@@ -75,11 +75,13 @@ Labels: {", ".join(map(_escape, metadata.labels))}."""
 
 
 def _training(metadata: BundleMetadata, n_parameters: int) -> str:
-    settings = {key: value for key, value in metadata.training.items() if key not in {"epochs", "best_epoch"}}
+    own_rows = {"epochs", "best_epoch", "language_model_share"}
+    settings = {key: value for key, value in metadata.training.items() if key not in own_rows}
     rows = (
         ("architecture", f"{metadata.architecture}, {n_parameters:,} parameters"),
         ("shape", _pairs({key: value for key, value in metadata.config.items() if key != "architecture"})),
         ("epochs", f"{len(metadata.training['epochs'])}, of which number {metadata.training['best_epoch']} was kept"),
+        ("language models added", f"a share of {metadata.training.get('language_model_share', 0):g}, after the epochs"),
         ("settings", _pairs(settings)),
         ("temperature", f"{metadata.temperature:.3f}, fitted on the validation names"),
         ("libraries", _pairs(metadata.libraries)),

@@ -74,16 +74,25 @@ class LinearNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.bias = nn.Parameter(torch.zeros(n_outputs, dtype=torch.float64))
 
+    def halve(self) -> None:
+        """Round the weights to half precision: half the file, answers that differ in the third digit. Ends training."""
+        self.weights.half()
+
     def forward(self, ids: Tensor) -> Tensor:
         """Map token ids (B, T) to outputs (B, O)."""
+        weights = self.weights(self.buckets(ids))
+        outputs: Tensor = self.bias + self.dropout(weights).double().sum(dim=1)
+        return outputs
+
+    def buckets(self, ids: Tensor) -> Tensor:
+        """Return the rows of the weights (B, G) of all n-grams of token ids (B, T), the shortest first."""
         codes, ngrams = torch.zeros_like(ids), []
         for length in _NGRAM_LENGTHS:
             # one more token to the right of each n-gram: hash so far (B, T-n+1), next token (B, T-n+1)
             codes = _hash(codes[:, : ids.shape[1] - length + 1], ids[:, length - 1 :] + length)
             ngrams.append(codes)
-        weights = self.weights(torch.cat(ngrams, dim=1) % self.n_buckets)
-        outputs: Tensor = self.bias + self.dropout(weights).double().sum(dim=1)
-        return outputs
+        buckets: Tensor = torch.cat(ngrams, dim=1) % self.n_buckets
+        return buckets
 
 
 class WideNetwork(nn.Module):

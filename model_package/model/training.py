@@ -10,10 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from model.blending import blend
 from model.classifier import ClassifierConfig, Shape, build_classifier, compute_outputs
 from model.data import Dataset
 from model.errors import ConfigError
 from model.examples import Batch, Examples, ExamplesConfig
+from model.language_model import LanguageModel
+from model.networks import LinearNetwork, WideNetwork
 from model.splitting import Split
 from model.utils import build_vocabulary, encode, log_softmax
 
@@ -25,7 +28,7 @@ _LARGEST = 1e6  # of a setting; nan and infinity are none
 class TrainingConfig(ExamplesConfig):
     """How to fit, and on what; `Shape` says what to fit."""
 
-    epochs: int = 8
+    epochs: int = 6
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
@@ -65,6 +68,7 @@ class TrainingResult:
     validation_outputs: NDArray[np.float64]
     epochs: tuple[Epoch, ...]
     best_epoch: int
+    language_model_share: float  # of each label's language model in the logits, 0 for none
 
 
 @contextmanager
@@ -86,7 +90,7 @@ def train(
     *,
     progress: Progress | None = None,
 ) -> TrainingResult:
-    """Train one network and keep the epoch with the lowest validation loss.
+    """Train one network, keep the epoch with the lowest validation loss, and finish its table of n-grams if it has one.
 
     The same split, settings and seed give the same weights.
 
@@ -100,10 +104,33 @@ def train(
     )
     classifier = build_classifier(config)
     examples = Examples(split, characters, training_config)
-    validation = encode_all(split.validation, characters)
+    held_out = encode_all(split.validation, characters)
+    epochs, best = _fit(classifier, examples, held_out, split.validation, training_config, progress=progress)
+    language_model_share = 0.0
+    if isinstance(classifier, WideNetwork):
+        language = LanguageModel(*examples.labelled(), config.n_labels, config.n_tokens)
+        language_model_share = blend(classifier, language, held_out, split.validation.label_ids)
+    for module in classifier.modules():
+        if isinstance(module, LinearNetwork):
+            module.halve()
+    outputs = compute_outputs(classifier, held_out, config.n_outputs)
+    return TrainingResult(
+        classifier, config, training_config, characters, outputs, tuple(epochs), best, language_model_share
+    )
 
+
+def _fit(
+    classifier: nn.Module,
+    examples: Examples,
+    held_out: Sequence[Sequence[int]],
+    validation: Dataset,
+    training_config: TrainingConfig,
+    *,
+    progress: Progress | None,
+) -> tuple[list[Epoch], int]:
+    """Train all epochs; leave the weights of the best in the network, in evaluation mode, and return its number too."""
     epochs: list[Epoch] = []
-    best: tuple[Epoch, dict[str, Tensor], NDArray[np.float64]] | None = None
+    best: tuple[Epoch, dict[str, Tensor]] | None = None
     step = _optimisation_step(classifier, training_config)
     for number in range(1, training_config.epochs + 1):
         started, losses, batches = time.monotonic(), [], examples.deal()
@@ -112,15 +139,14 @@ def train(
             losses.append(step(batch, share))
             if progress:
                 progress(share, epochs)
-        outputs = compute_outputs(classifier, validation, config.n_outputs)
-        nll, accuracy = _judge(outputs[:, :-1], split.validation)
+        nll, accuracy = _judge(compute_outputs(classifier, held_out, len(validation.labels) + 1)[:, :-1], validation)
         epochs.append(Epoch(number, float(np.mean(losses)), nll, accuracy, time.monotonic() - started))
         if best is None or nll < best[0].validation_nll:  # less noisy than accuracy
-            best = epochs[-1], {key: value.clone() for key, value in classifier.state_dict().items()}, outputs
+            best = epochs[-1], {key: value.clone() for key, value in classifier.state_dict().items()}
     assert best is not None  # TrainingConfig refuses zero epochs
     classifier.load_state_dict(best[1])
     classifier.eval()
-    return TrainingResult(classifier, config, training_config, characters, best[2], tuple(epochs), best[0].number)
+    return epochs, best[0].number
 
 
 def _characters(split: Split) -> tuple[str, ...]:

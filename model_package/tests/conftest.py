@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.artifacts import DataIdentity
+from model.classifier import Shape
 from model.data import load_dataset
 from model.export import save_bundle
 from model.splitting import Split, split_dataset
@@ -39,7 +40,7 @@ def split(names_folder: Path) -> Split:
 
 @pytest.fixture(scope="session")
 def result(split: Split) -> TrainingResult:
-    return train(split, TrainingConfig(epochs=4, batch_size=32, outliers=0.5))
+    return train(split, TrainingConfig(epochs=4, batch_size=32, outliers=0.5), Shape(ngram_bits=12))
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,6 @@
+from collections import Counter, defaultdict
+from math import log
+
 import numpy as np
 import pytest
 
@@ -5,18 +8,49 @@ from model.language_model import LanguageModel
 
 # start = 1, end = 2, letters from 3
 AB, BA, LONG = [1, 3, 4, 2], [1, 4, 3, 2], [1, *[3, 4] * 30, 2]
+NAMES, LABELS, N_TOKENS = [AB, BA, LONG, [1, 3, 3, 2], AB], np.array([0, 1, 1, 0, 1]), 6
 
 
-def test_all_continuations_of_a_context_add_up_to_one() -> None:
-    language = LanguageModel([AB, BA, LONG], np.array([0, 1, 1]), n_labels=2, order=3)
-    # a name of one letter: its letter, then the end; of every name that starts so, the letter's probability remains
-    first = {token: language.log_probs([[1, token]])[0] for token in range(5)}
-    assert np.exp(list(first.values())).sum(axis=0) == pytest.approx([1, 1])
+def _witten_bell(names: list[list[int]], asked: list[int], order: int) -> float:
+    """Return the log-probability of one name, straight from the definition."""
+    counts: defaultdict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
+    for name in names:
+        for end in range(1, len(name)):
+            for n in range(min(order, end + 1)):
+                counts[tuple(name[end - n : end])][name[end]] += 1
+
+    def probability(context: tuple[int, ...], token: int) -> float:
+        shorter = probability(context[1:], token) if context else 1 / N_TOKENS
+        total, kinds = counts[context].total(), len(counts[context])
+        return (counts[context][token] + kinds * shorter) / (total + kinds) if total else shorter
+
+    return sum(
+        log(probability(tuple(asked[max(0, end - order + 1) : end]), asked[end])) for end in range(1, len(asked))
+    )
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+@pytest.mark.parametrize("asked", [AB, BA, LONG, [1, 5, 3, 2], [1, 0, 2], [1, 2]])
+def test_the_sum_of_weights_is_the_definition(order: int, asked: list[int]) -> None:
+    language = LanguageModel(NAMES, LABELS, 2, N_TOKENS, order)
+    expected = [_witten_bell([NAMES[i] for i in np.flatnonzero(label == LABELS)], asked, order) for label in (0, 1)]
+    assert language.log_probs([asked])[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_every_ngram_stands_with_its_weight() -> None:
+    language = LanguageModel(NAMES, LABELS, 2, N_TOKENS, order=3)
+    weights = {
+        tuple(tokens): row
+        for ngrams in language.ngrams()
+        for tokens, row in zip(ngrams.tokens.tolist(), ngrams.weights, strict=True)
+    }
+    windows = [tuple(AB[i : i + n]) for n in (1, 2, 3) for i in range(len(AB) - n + 1)]
+    assert sum(weights[window] for window in windows) == pytest.approx(language.log_probs([AB])[0], rel=1e-5)
 
 
 def test_prefers_what_it_counted() -> None:
-    language = LanguageModel([AB] * 9 + [BA] * 9, np.repeat([0, 1], 9), n_labels=2)
-    log_probs = language.log_probs([AB, BA, LONG, [1, 99, 2]])
+    language = LanguageModel([AB] * 9 + [BA] * 9, np.repeat([0, 1], 9), 2, N_TOKENS)
+    log_probs = language.log_probs([AB, BA, LONG, [1, 5, 2]])
     assert log_probs[:2].argmax(axis=1).tolist() == [0, 1]
     assert np.isfinite(log_probs).all()
     assert log_probs[3, 0] == pytest.approx(log_probs[3, 1])  # a letter that neither knows
@@ -24,27 +58,11 @@ def test_prefers_what_it_counted() -> None:
 
 def test_an_alphabet_too_large_for_long_n_grams_takes_shorter_ones() -> None:
     names = [[1, 5, 200_000, 2], [1, 200_000, 5, 2]]
-    log_probs = LanguageModel(names, np.array([0, 1]), n_labels=2).log_probs(names)
+    log_probs = LanguageModel(names, np.array([0, 1]), 2, 200_001).log_probs(names)
     assert log_probs.argmax(axis=1).tolist() == [0, 1]
 
 
 def test_a_batch_equals_its_singles() -> None:
-    language = LanguageModel([AB, BA, LONG], np.array([0, 1, 1]), n_labels=2)
+    language = LanguageModel(NAMES, LABELS, 2, N_TOKENS)
     singles = [language.log_probs([name])[0] for name in (AB, LONG, BA)]
     assert language.log_probs([AB, LONG, BA]) == pytest.approx(np.array(singles))
-
-
-def test_samples_follow_what_was_counted() -> None:
-    language = LanguageModel([AB] * 30 + [BA] * 30, np.repeat([0, 1], 30), n_labels=2)
-    label_ids = np.tile([0, 1], 200)
-    names = language.sample(label_ids, np.random.default_rng(0), longest=20)
-    assert all(name[0] == 1 and name[-1] == 2 and len(name) <= 22 for name in names)
-    assert {token for name in names for token in name[1:-1]} == {3, 4}
-    assert np.mean([name == AB for name in names[::2]]) > 0.8
-    assert np.mean([name == BA for name in names[1::2]]) > 0.8
-    assert language.sample(label_ids, np.random.default_rng(0), longest=20) == names
-
-
-def test_a_sample_that_does_not_end_is_cut() -> None:
-    language = LanguageModel([LONG] * 9, np.zeros(9, dtype=np.int64), n_labels=1)
-    assert max(map(len, language.sample(np.zeros(50, dtype=np.int64), np.random.default_rng(0), longest=10))) == 12

@@ -40,13 +40,14 @@ def test_from_training_to_promotion_and_back(
         return read_bundle(bundle).metadata.version
 
     weak = tmp_path / "weak.toml"
-    weak.write_text("[training]\nepochs = 1\nlearning_rate = 3e-4\n")
+    weak.write_text("[shape]\nngram_bits = 1\n[training]\nepochs = 1\nlearning_rate = 2e-3\n")
     first = train(many_names_folder, "--config", weak)
     assert (kept.champion(), kept.challenger()) == (None, first)
     _run("promote", many_names_folder, "--store", store)
     assert kept.champion() == first
 
-    bad = tmp_path / "bad.toml"
+    bad, good = tmp_path / "bad.toml", tmp_path / "good.toml"
+    good.write_text("[shape]\nngram_bits = 12\n[training]\nepochs = 3\n")
     bad.write_text("[shape]\narchitecture = 'rnn'\nhidden_size = 2\n[training]\nepochs = 1\nlearning_rate = 1e-5\n")
     worse = train(more, "--config", bad)
     capsys.readouterr()
@@ -65,7 +66,7 @@ def test_from_training_to_promotion_and_back(
     assert any(line["name"] == "top-1" and not line["passed"] for line in refused.gate)
     assert "top-1" in capsys.readouterr().out
 
-    better = train(more, "--epochs", "3")
+    better = train(more, "--config", good)
     _run("promote", more, "--store", store)
     assert kept.champion() == better
     with pytest.raises(StoreError, match="no challenger"):

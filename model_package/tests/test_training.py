@@ -89,14 +89,18 @@ def test_progress_goes_up_to_the_end(split: Split) -> None:
         {"learning_rate": 0},
         {"character_dropout": 1},
         {"emphasis": -1},
-        {"teacher_share": 1.1},
-        {"invented_names": -1},
         {"weight_decay": -1},
     ],
 )
 def test_unusable_settings_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         TrainingConfig(**setting)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("setting", [{"ngram_bits": 0}, {"ngram_bits": 23}, {"hidden_size": 0}, {"dropout": 1}])
+def test_unusable_shapes_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        Shape(**setting)  # type: ignore[arg-type]
 
 
 def test_unknown_architecture_is_refused() -> None:
