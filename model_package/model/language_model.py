@@ -65,16 +65,18 @@ class LanguageModel:
         np.add.at(totals, context, counts)
         np.add.at(kinds, context, counts > 0)
         factors = np.where(totals > 0, kinds / np.maximum(totals + kinds, 1), 1)  # of what was never counted
-        seen = counts / np.maximum(totals + kinds, 1)[context]
-        uncounted = factors[context] * shorter[suffix]
-        probabilities = np.asarray(seen + uncounted, dtype=np.float32)
-        weights = np.log(probabilities if n == 1 else probabilities / uncounted)
+        self._codes.append(codes)
+        self._counts.append(counts.sum(axis=1))
+        uncounted = factors[context]
+        uncounted *= shorter[suffix]  # in place, as what follows: these are the largest arrays of a training
+        counts /= np.maximum(totals + kinds, 1)[context]
+        probabilities = np.add(counts, uncounted, out=counts)
+        weights = probabilities.copy() if n == 1 else np.divide(probabilities, uncounted, out=uncounted)
+        np.log(weights, out=weights)
         if n == 1:
             weights[START_ID] = 0  # is given, not predicted
         else:
             self._weights[-1] += np.log(factors)
-        self._codes.append(codes)
-        self._counts.append(counts.sum(axis=1))
         self._weights.append(weights)
         return probabilities
 
