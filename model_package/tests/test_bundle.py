@@ -5,6 +5,7 @@ import pickle
 import random
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from model.constants import METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
 from model.data import build_dataset
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
 from model.export import check_parity, export_onnx, load_classifier, save_bundle
-from model.prediction import Prediction, Predictor
+from model.prediction import OnnxClassifier, Prediction, Predictor
 from model.splitting import Split, split_dataset
 from model.training import TrainingConfig, TrainingResult, train
 
@@ -37,6 +38,14 @@ def _snapshot(folder: Path) -> dict[str, bytes]:
 def test_weights_survive_saving(bundle: Path, result: TrainingResult) -> None:
     loaded, trained = load_classifier(bundle).state_dict(), result.classifier.state_dict()
     assert all(torch.equal(loaded[key], trained[key]) for key in trained)
+
+
+def test_a_loaded_network_does_not_keep_its_file(bundle: Path) -> None:
+    onnx = (bundle / ONNX_FILE).read_bytes()
+    before = sys.getrefcount(onnx)
+    classifier = OnnxClassifier(onnx)
+    assert sys.getrefcount(onnx) == before
+    assert classifier.n_outputs > 1
 
 
 def test_bundle_holds_its_files_and_no_pickle(bundle: Path) -> None:

@@ -66,6 +66,12 @@ def test_keeps_the_best_epoch(result: TrainingResult, split: Split) -> None:
     assert accuracy == best.validation_accuracy
 
 
+def test_the_table_of_ngrams_is_blended_and_halved(result: TrainingResult) -> None:
+    weights = result.classifier.state_dict()["wide.weights.weight"]
+    assert weights.dtype == torch.float16
+    assert 0 < result.language_model_share <= 0.5
+
+
 def test_same_seed_same_weights(split: Split) -> None:
     first, same, other = (
         train(split, TrainingConfig(epochs=1, seed=seed)).classifier.state_dict() for seed in (3, 3, 4)
