@@ -26,6 +26,7 @@ _HEAD_BYTES = 16 * 1024
 _PROBLEM_HEAD = header_lines([(b"content-type", b"application/problem+json"), *SECURITY_HEADERS])
 _LINGER_SECONDS = 2.0
 _MAX_PIPELINED = 100
+_SPARE_CONNECTIONS = 10  # and a tenth of what there may be: a probe gets through when all others are taken
 _BUSY = "The service has more to do than it can; try again in a second."
 _BUSY_HEADERS = ((b"retry-after", b"1"),)
 _BUSY_HEAD = _PROBLEM_HEAD + header_lines(_BUSY_HEADERS)
@@ -62,7 +63,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_new = True
         self._deadline = self.loop.time() + self._bounds.head_seconds
         self._too_large = f"A request body may have at most {self._bounds.max_body_bytes} bytes."
-        if len(self.connections) > self._bounds.max_connections:
+        surplus = len(self.connections) - self._bounds.max_connections
+        self._is_spare = surplus > 0  # is heard, for it may be a probe
+        if surplus > _SPARE_CONNECTIONS + self._bounds.max_connections // 10:
             self._refuse(503, _BUSY, linger=False, headers=_BUSY_HEADERS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -106,7 +109,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand a stream on at once; wait for the body of everything else."""
         self._deadline = self.loop.time() + self._bounds.body_seconds
-        if self.url.partition(b"?")[0].decode("ascii", "replace") in self.guard.stream_paths:
+        if self._is_spare and self.url not in self.guard.probe_paths:
+            self._refuse(503, _BUSY, linger=False, headers=_BUSY_HEADERS)
+        elif self.url.partition(b"?")[0].decode("ascii", "replace") in self.guard.stream_paths:
             self._hand_on(self._stream, full=self.guard.streams >= self._bounds.max_streams)
         elif self._declared() > self._bounds.max_body_bytes:
             self._refuse(413, self._too_large)
@@ -191,7 +196,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.app = self._shed if full else app
         super().on_headers_complete()
         overrun = len(self.pipeline) >= _MAX_PIPELINED
-        if self.guard.draining or overrun:
+        if self.guard.draining or overrun or self._is_spare:
             self.cycle.keep_alive = False
         self._refused = overrun  # what is queued is answered, what follows is not read
         if self._pending:

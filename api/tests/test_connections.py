@@ -283,10 +283,21 @@ def test_what_is_too_much_at_once_is_shed_and_probes_are_not(bundle: Path, tmp_p
 def test_a_connection_too_many_is_told_when_to_come_again(bundle: Path, tmp_path: Path) -> None:
     server = start(bundle, tmp_path / "log", MAX_CONNECTIONS="1")
     with _connect(server) as connection:
+        connection.sendall(REQUEST)
         answer = _read_all(connection)
+    with _connect(server) as probe:
+        probe.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        probed = _read_all(probe)
+    silent = [_connect(server) for _ in range(11)]
+    unheard = _read_all(silent[-1])
+    for connection in silent:
+        connection.close()
     assert stop(server) == 0
-    assert _statuses(answer) == [503]
-    assert b"retry-after: 1\r\n" in answer
+    for refused in (answer, unheard):
+        assert _statuses(refused) == [503]
+        assert b"retry-after: 1\r\n" in refused
+    assert _statuses(probed) == [200]
+    assert b"connection: close\r\n" in probed
 
 
 def test_sigterm_answers_200_requests_in_flight_and_drains(bundle: Path, tmp_path: Path) -> None:
