@@ -8,11 +8,11 @@ from typing import NoReturn
 import uvicorn
 from pydantic import ValidationError
 
-from api.keys import new_key
-from api.logs import configure_logging
 from api.main import create_app
-from api.protocol import connection_class
-from api.server import Server
+from api.middleware.api_keys import new_key
+from api.observability.logs import configure_logging
+from api.server.protocol import connection_class
+from api.server.server import Server
 from api.settings import LogLevel, Settings, explain
 from model.errors import BundleError
 
@@ -56,7 +56,7 @@ def serve() -> None:
     config = uvicorn.Config(
         app,
         http=connection_class(app.state.guard),
-        loop="api.loop:FairLoop",
+        loop="api.server.loop:FairLoop",
         ws="none",
         backlog=4096,
         host=settings.host,

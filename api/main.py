@@ -6,20 +6,21 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import problems, security
-from api.admission import Admission
-from api.fast_lane import FastLane
-from api.guard import Guard
-from api.headers import DOCS_PATH, OPENAPI_PATH
-from api.limits import BodyLimit
-from api.logs import RequestLog
-from api.metrics import Metrics
-from api.reload import ModelHost
+from api import problems
+from api.classify.served_model import ModelHost
+from api.classify.workers import Workers
+from api.middleware import security
+from api.middleware.admission import Admission
+from api.middleware.body_limit import BodyLimit
+from api.middleware.fast_lane import FastLane
+from api.middleware.security_headers import DOCS_PATH, OPENAPI_PATH
+from api.middleware.telemetry import Recorder, RequestTelemetry
+from api.observability.logs import RequestLog
+from api.observability.metrics import Metrics
+from api.observability.tracing import Tracing
 from api.routes import bulk, compat, inference, models, predict, probes
+from api.server.guard import Guard
 from api.settings import Settings
-from api.telemetry import Recorder, RequestTelemetry
-from api.tracing import Tracing
-from api.workers import Workers
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -71,7 +72,7 @@ def _new_app(settings: Settings, host: ModelHost, tracing: Tracing) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         lifespan=lifespan,
-        # its own would hold paths, queries and refused values; api.tracing makes ours
+        # its own would hold paths, queries and refused values; api.observability.tracing makes ours
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
 

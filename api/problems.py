@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from api.inference_schemas import InferRequest
-from api.schemas import FieldProblem, Problem
+from api.schemas.inference import InferRequest
+from api.schemas.problem import FieldProblem, Problem
 from model.errors import PredictionError
 
 _SENTENCES = {

@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api.quota import MEMORY, parse_limits
+from api.middleware.rate_counters import MEMORY, parse_limits
 
 PREFIX = "NAME_CLASSIFIER_"
 

@@ -50,70 +50,6 @@ MODEL = {
     },
     "tracking": {"artifacts", "errors", "store"},
 }
-API = {
-    "headers": set(),
-    "quota": set(),
-    "settings": {"api.quota"},
-    "keys": {"api.settings"},
-    "admission": {"api.keys", "api.metrics", "api.quota", "api.settings"},
-    "security": {"api.admission", "api.headers", "api.problems"},
-    "schemas": {"model.constants"},
-    "metrics": {"model.prediction"},
-    "inference_schemas": {"api.schemas"},
-    "problems": {"api.inference_schemas", "api.schemas", "model.errors"},
-    "limits": {"api.problems"},
-    "logs": set(),
-    "tracing": set(),
-    "telemetry": {"api.headers", "api.logs", "api.metrics", "api.problems", "api.tracing"},
-    "reload": {
-        *("api.metrics", "model.artifacts", "model.constants", "model.errors"),
-        *("model.prediction", "model.similarity", "model.store"),
-    },
-    "answers": {"api.metrics", "api.problems", "api.reload", "model.errors", "model.prediction"},
-    "guard": {"api.settings"},
-    "loop": set(),
-    "protocol": {"api.guard", "api.headers", "api.loop", "api.problems"},
-    "server": {"api.guard", "api.protocol"},
-    "workers": set(),
-    "fast_lane": {
-        *("api.admission", "api.answers", "api.guard", "api.headers", "api.reload", "api.telemetry"),
-        *("model.errors", "model.prediction"),
-    },
-    "lines": set(),
-    "bulk": {"api.answers", "api.metrics", "api.reload", "api.workers", "model.errors", "model.prediction"},
-    "ndjson": {"api.answers", "api.bulk", "api.lines", "api.metrics", "api.reload", "model.prediction"},
-    "csv_rows": {
-        *("api.answers", "api.bulk", "api.lines", "api.metrics", "api.problems", "api.reload"),
-        *("model.constants", "model.prediction"),
-    },
-    "dependencies": {"api.guard", "api.metrics", "api.reload", "api.workers"},
-    "tensors": {"api.problems"},
-    "inference": {
-        *("api.answers", "api.inference_schemas", "api.metrics", "api.problems", "api.reload"),
-        *("api.schemas", "api.tensors", "model.constants"),
-    },
-    "descriptions": {"api.reload", "api.schemas", "model.artifacts", "model.store"},
-    "routes.compat": {"api.answers", "api.dependencies", "api.schemas"},
-    "routes.predict": {
-        *("api.answers", "api.dependencies", "api.schemas"),
-        *("model.constants", "model.explanation", "model.similarity"),
-    },
-    "routes.models": {"api.dependencies", "api.descriptions", "api.schemas", "model.errors"},
-    "routes.inference": {
-        *("api.answers", "api.dependencies", "api.inference", "api.inference_schemas", "api.routes.probes"),
-        "model.__version__",
-    },
-    "routes.bulk": {
-        *("api.answers", "api.bulk", "api.csv_rows", "api.dependencies", "api.ndjson", "api.schemas"),
-    },
-    "routes.probes": {"api.dependencies", "api.schemas"},
-    "main": {
-        *("api.admission", "api.fast_lane", "api.guard", "api.headers", "api.limits", "api.logs", "api.metrics"),
-        *("api.problems", "api.reload", "api.routes", "api.security", "api.settings", "api.telemetry"),
-        *("api.tracing", "api.workers"),
-    },
-    "__main__": {"api.keys", "api.logs", "api.main", "api.protocol", "api.server", "api.settings", "model.errors"},
-}
 # The command line may call any room; heavy ones inside the verbs.
 COMMANDS = {"commands.answering", "commands.promotion", "commands.terminal", "commands.training"}
 TORCH_ROOMS = {"blending", "networks", "classifier", "training", "export"}
@@ -151,12 +87,3 @@ def test_the_model_package_imports_one_way_and_knows_no_service() -> None:
         draws = [name for name in imports if name.partition(".")[0] in {"matplotlib", "PIL"}]
         assert bool(draws) == (room == "plots"), room
         assert any(name.partition(".")[0] == "mlflow" for name in imports) == (room == "tracking"), room
-
-
-def test_the_service_imports_one_way_and_only_the_prediction_side_of_the_model() -> None:
-    rooms = _rooms(ROOT / "api")
-    assert set(rooms) == set(API)
-    for room, path in rooms.items():
-        ours = {name for name in _imports(path) if name.partition(".")[0] in {"api", "model"}}
-        assert ours <= API[room], room
-        assert "torch" not in _imports(path), room

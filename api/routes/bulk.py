@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, Response
 
-from api import csv_rows, ndjson
-from api.answers import Options
-from api.bulk import BulkResponse
-from api.csv_rows import CsvAnswers
-from api.dependencies import MetricsDep, ServedDep, WorkersDep, require_media_type
-from api.ndjson import NdjsonAnswers
-from api.schemas import PROBLEM_RESPONSES, Abstain, StreamedError, StreamedPrediction, StreamLine, TopK
+from api.classify.answers import Options
+from api.formats import csv_rows, ndjson
+from api.formats.csv_rows import CsvAnswers
+from api.formats.ndjson import NdjsonAnswers
+from api.formats.streaming import BulkResponse
+from api.routes.dependencies import MetricsDep, ServedDep, WorkersDep, require_media_type
+from api.schemas.predict import Abstain, StreamedError, StreamedPrediction, StreamLine, TopK
+from api.schemas.problem import PROBLEM_RESPONSES
 
 STREAM_PATH = "/v1/predict/stream"
 FILE_PATH = "/v1/predict/file"

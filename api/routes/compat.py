@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
-from api import answers
-from api.answers import JsonResponse
-from api.dependencies import MetricsDep, RequireJson, ServedDep
-from api.schemas import PROBLEM_RESPONSES, PredictionRequest, PredictionResponse, ServiceMessage
+from api.classify import answers
+from api.classify.answers import JsonResponse
+from api.routes.dependencies import MetricsDep, RequireJson, ServedDep
+from api.schemas.predict import PredictionRequest, PredictionResponse, ServiceMessage
+from api.schemas.problem import PROBLEM_RESPONSES
 
 router = APIRouter(tags=["classifier"])
 

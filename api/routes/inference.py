@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
-from api import inference
-from api.answers import ON_THE_LOOP
-from api.dependencies import MetricsDep, RequestIdDep, ServedDep, WorkersDep
-from api.inference_schemas import (
+from api.classify.answers import ON_THE_LOOP
+from api.formats import inference
+from api.routes.dependencies import MetricsDep, RequestIdDep, ServedDep, WorkersDep
+from api.routes.probes import livez, readyz
+from api.schemas.inference import (
     DATATYPES,
     EXTENSIONS,
     INFER_BODY,
@@ -24,7 +25,6 @@ from api.inference_schemas import (
     ServerReady,
     TensorMetadata,
 )
-from api.routes.probes import livez, readyz
 from model import __version__
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException
 
-from api.dependencies import HostDep, RequestIdDep, ServedDep, WorkersDep
-from api.descriptions import describe_model, describe_models
-from api.schemas import PROBLEM_RESPONSES, ModelResponse, ModelsResponse
+from api.routes.dependencies import HostDep, RequestIdDep, ServedDep, WorkersDep
+from api.routes.model_descriptions import describe_model, describe_models
+from api.schemas.models import ModelResponse, ModelsResponse
+from api.schemas.problem import PROBLEM_RESPONSES
 from model.errors import BundleError
 
 logger = logging.getLogger("api")

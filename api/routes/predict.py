@@ -4,17 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api import answers
-from api.answers import ON_THE_LOOP, JsonResponse, Options
-from api.dependencies import MetricsDep, RequestIdDep, RequireJson, ServedDep, WorkersDep
-from api.schemas import (
-    PROBLEM_RESPONSES,
-    ExplainRequest,
-    ExplainResponse,
-    PredictRequest,
-    PredictResponse,
-    SimilarResponse,
-)
+from api.classify import answers
+from api.classify.answers import ON_THE_LOOP, JsonResponse, Options
+from api.routes.dependencies import MetricsDep, RequestIdDep, RequireJson, ServedDep, WorkersDep
+from api.schemas.predict import ExplainRequest, ExplainResponse, PredictRequest, PredictResponse, SimilarResponse
+from api.schemas.problem import PROBLEM_RESPONSES
 from model.constants import DEFAULT_NEIGHBOURS, MAX_NAME_LENGTH, MAX_NEIGHBOURS
 from model.explanation import explain
 from model.similarity import similar

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
 
-from api.dependencies import GuardDep, MetricsDep
-from api.schemas import Status
+from api.routes.dependencies import GuardDep, MetricsDep
+from api.schemas.probes import Status
 
 router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])

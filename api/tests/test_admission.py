@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.admission import Admission
-from api.metrics import Metrics
+from api.middleware.admission import Admission
+from api.observability.metrics import Metrics
 from api.settings import ApiKey, Settings
 from api.tests.conftest import ROOT, Server, start, stop
 

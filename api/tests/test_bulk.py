@@ -18,14 +18,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.answers import Options
-from api.bulk import Answers
-from api.csv_rows import CsvAnswers
-from api.lines import MAX_RECORD_BYTES
-from api.metrics import Metrics
-from api.ndjson import MAX_LINE_BYTES, NdjsonAnswers
-from api.reload import ServedModel
-from api.schemas import StreamedError, StreamedPrediction
+from api.classify.answers import Options
+from api.classify.served_model import ServedModel
+from api.formats.csv_rows import CsvAnswers
+from api.formats.lines import MAX_RECORD_BYTES
+from api.formats.ndjson import MAX_LINE_BYTES, NdjsonAnswers
+from api.formats.streaming import Answers
+from api.observability.metrics import Metrics
+from api.schemas.predict import StreamedError, StreamedPrediction
 from api.tests.conftest import Server, start, stop
 
 STREAM = "/v1/predict/stream"

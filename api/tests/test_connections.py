@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import httpx
 import pytest
 
-from api.protocol import GuardedProtocol
+from api.server.protocol import GuardedProtocol
 from api.tests.conftest import Server, start, stop
 
 BODY = b'{"name": "Jordan"}'

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.inference_schemas import InferResponse, ModelMetadata
+from api.formats.tensors import pack, unpack
 from api.problems import FieldError
-from api.tensors import pack, unpack
+from api.schemas.inference import InferResponse, ModelMetadata
 from api.tests.conftest import ENDINGS, Server
 from model.prediction import Predictor
 

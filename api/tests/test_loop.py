@@ -9,7 +9,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 
 import pytest
 
-from api.loop import FairLoop, FairSelector
+from api.server.loop import FairLoop, FairSelector
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="epoll is Linux's")
 N_BUSY = 300

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api.logs import RequestLog, configure_logging
 from api.main import create_app
-from api.metrics import Metrics
+from api.middleware.telemetry import Recorder, RequestTelemetry
+from api.observability.logs import RequestLog, configure_logging
+from api.observability.metrics import Metrics
+from api.observability.tracing import Tracing
 from api.settings import Settings
-from api.telemetry import Recorder, RequestTelemetry
 from api.tests.conftest import start, stop
-from api.tracing import Tracing
 
 SECRET = "Secretname"
 

@@ -131,7 +131,10 @@ def test_a_collector_that_never_answers_holds_nothing_up(
 
 @pytest.mark.parametrize("disabled", [False, True])
 def test_without_an_endpoint_or_disabled_nothing_is_loaded(disabled: bool) -> None:
-    code = "import sys, api.__main__, api.tracing; print(api.tracing.Tracing().enabled, *sys.modules)"
+    code = (
+        "import sys, api.__main__; from api.observability.tracing import Tracing; "
+        "print(Tracing().enabled, *sys.modules)"
+    )
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
     if disabled:
         environment |= {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"}

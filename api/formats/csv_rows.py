@@ -6,12 +6,12 @@ from io import StringIO
 from itertools import islice
 from typing import NamedTuple
 
-from api.answers import Options, describe
-from api.bulk import BATCH, predict_each
-from api.lines import MAX_RECORD_BYTES, Records
-from api.metrics import Metrics
+from api.classify.answers import Options, describe
+from api.classify.served_model import ServedModel
+from api.formats.lines import MAX_RECORD_BYTES, Records
+from api.formats.streaming import BATCH, predict_each
+from api.observability.metrics import Metrics
 from api.problems import FieldError
-from api.reload import ServedModel
 from model.constants import DEFAULT_TOP_K
 from model.prediction import Prediction
 

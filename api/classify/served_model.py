@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from api.metrics import Metrics
+from api.observability.metrics import Metrics
 from model.artifacts import read_bundle
 from model.constants import END_ID, METADATA_FILE, START_ID, UNKNOWN_ID
 from model.errors import BundleError

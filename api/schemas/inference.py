@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from api.schemas import MAX_NAMES, PROBLEM_RESPONSES, Abstain, TopK
+from api.schemas.predict import MAX_NAMES, Abstain, TopK
+from api.schemas.problem import PROBLEM_RESPONSES
 
 MODEL_NAME = "name-classifier"
 PLATFORM = "onnxruntime_onnx"

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from fastapi import Response
 
-from api.metrics import Metrics
+from api.classify.served_model import ServedModel
+from api.observability.metrics import Metrics
 from api.problems import FieldError
-from api.reload import ServedModel
 from model.errors import InvalidNameError
 from model.prediction import Prediction, Prior
 

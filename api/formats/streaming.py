@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.answers import Options
-from api.metrics import Metrics
-from api.reload import ServedModel
-from api.workers import Workers
+from api.classify.answers import Options
+from api.classify.served_model import ServedModel
+from api.classify.workers import Workers
+from api.observability.metrics import Metrics
 from model.errors import InvalidNameError
 from model.prediction import Prediction
 

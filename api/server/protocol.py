@@ -17,10 +17,10 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from api.guard import Guard, HotRequest
-from api.headers import SECURITY_HEADERS, Header, header_lines
-from api.loop import FairLoop
+from api.middleware.security_headers import SECURITY_HEADERS, Header, header_lines
 from api.problems import in_the_shape_of, problem_response
+from api.server.guard import Guard, HotRequest
+from api.server.loop import FairLoop
 
 _HEAD_BYTES = 16 * 1024
 _PROBLEM_HEAD = header_lines([(b"content-type", b"application/problem+json"), *SECURITY_HEADERS])

@@ -9,9 +9,13 @@ from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from api import answers
-from api.answers import JsonResponse, Options
-from api.inference_schemas import (
+from api.classify import answers
+from api.classify.answers import JsonResponse, Options
+from api.classify.served_model import ServedModel
+from api.formats.tensors import flatten, pack, unpack
+from api.observability.metrics import Metrics
+from api.problems import FieldError
+from api.schemas.inference import (
     DATATYPES,
     MODEL_NAME,
     NO_LOG_PROBABILITY,
@@ -20,11 +24,7 @@ from api.inference_schemas import (
     OutputName,
     RequestParameters,
 )
-from api.metrics import Metrics
-from api.problems import FieldError
-from api.reload import ServedModel
-from api.schemas import MAX_NAMES
-from api.tensors import flatten, pack, unpack
+from api.schemas.predict import MAX_NAMES
 from model.constants import DEFAULT_TOP_K
 
 LENGTH_HEADER = "Inference-Header-Content-Length"

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.headers import security_headers
-from api.logs import RequestLog
-from api.metrics import Metrics
+from api.middleware.security_headers import security_headers
+from api.observability.logs import RequestLog
+from api.observability.metrics import Metrics
+from api.observability.tracing import ServerSpan, Tracing
 from api.problems import problem_response
-from api.tracing import ServerSpan, Tracing
 
 logger = logging.getLogger("api")
 

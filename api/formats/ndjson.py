@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from api.answers import Options, describe
-from api.bulk import BATCH, predict_each
-from api.lines import Lines
-from api.metrics import Metrics
-from api.reload import ServedModel
+from api.classify.answers import Options, describe
+from api.classify.served_model import ServedModel
+from api.formats.lines import Lines
+from api.formats.streaming import BATCH, predict_each
+from api.observability.metrics import Metrics
 from model.prediction import Prediction
 
 MEDIA_TYPE = "application/x-ndjson"

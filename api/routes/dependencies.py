@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Header, HTTPException, Request, params
 
-from api.guard import Guard
-from api.metrics import Metrics
-from api.reload import ModelHost, ServedModel
-from api.workers import Workers
+from api.classify.served_model import ModelHost, ServedModel
+from api.classify.workers import Workers
+from api.observability.metrics import Metrics
+from api.server.guard import Guard
 
 
 async def _host(request: Request) -> ModelHost:

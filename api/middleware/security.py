@@ -8,8 +8,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.admission import Admission
-from api.headers import DOCS_PATH, OPENAPI_PATH
+from api.middleware.admission import Admission
+from api.middleware.security_headers import DOCS_PATH, OPENAPI_PATH
 from api.problems import problem_response
 
 OPEN_PATHS = frozenset(

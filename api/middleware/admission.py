@@ -11,9 +11,17 @@ from ipaddress import IPv6Address, IPv6Network
 from math import ceil
 from typing import NamedTuple
 
-from api.keys import KeyRing, sent_key
-from api.metrics import Metrics
-from api.quota import MEMORY, Limit, MemoryCounters, RedisCounters, StorageDownError, Usage, parse_limits
+from api.middleware.api_keys import KeyRing, sent_key
+from api.middleware.rate_counters import (
+    MEMORY,
+    Limit,
+    MemoryCounters,
+    RedisCounters,
+    StorageDownError,
+    Usage,
+    parse_limits,
+)
+from api.observability.metrics import Metrics
 from api.settings import Settings
 
 logger = logging.getLogger("api")

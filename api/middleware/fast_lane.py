@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 from starlette.types import Scope
 
-from api import answers
-from api.admission import Admission
-from api.answers import ON_THE_LOOP, Options
-from api.guard import HotRequest
-from api.headers import SECURITY_HEADERS, Header, header_lines
-from api.reload import ModelHost, ServedModel
-from api.telemetry import Recorder, request_id_of
+from api.classify import answers
+from api.classify.answers import ON_THE_LOOP, Options
+from api.classify.served_model import ModelHost, ServedModel
+from api.middleware.admission import Admission
+from api.middleware.security_headers import SECURITY_HEADERS, Header, header_lines
+from api.middleware.telemetry import Recorder, request_id_of
+from api.server.guard import HotRequest
 from model.errors import PredictionError
 from model.prediction import Prediction, Prior
 

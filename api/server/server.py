@@ -6,8 +6,8 @@ from types import FrameType
 
 import uvicorn
 
-from api.guard import Guard
-from api.protocol import GuardedProtocol
+from api.server.guard import Guard
+from api.server.protocol import GuardedProtocol
 
 
 class Server(uvicorn.Server):

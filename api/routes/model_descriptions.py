@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from api.reload import ServedModel
-from api.schemas import (
+from api.classify.served_model import ServedModel
+from api.schemas.models import (
     MAX_EVENTS,
     Calibration,
     ModelEvent,

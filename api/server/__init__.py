@@ -1,0 +1,1 @@
+"""What uvicorn lacks: deadlines, bounds and an orderly end."""
