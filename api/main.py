@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from api import problems
 from api.classify.served_model import ModelHost
@@ -13,12 +13,11 @@ from api.middleware import security
 from api.middleware.admission import Admission
 from api.middleware.body_limit import BodyLimit
 from api.middleware.fast_lane import FastLane
-from api.middleware.security_headers import DOCS_PATH, OPENAPI_PATH
 from api.middleware.telemetry import Recorder, RequestTelemetry
 from api.observability.logs import RequestLog
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
-from api.routes import bulk, compat, inference, models, predict, probes
+from api.routes import bulk, compat, inference, models, page, predict, probes
 from api.server.guard import Guard
 from api.settings import Settings
 
@@ -34,7 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
     tracing = Tracing()
     admission = Admission(settings, metrics)
     host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics)
-    app = _new_app(settings, host, tracing)
+    app = _new_app(host, tracing)
     lane = FastLane(host, admission, recorder)
     app.state.guard = Guard(
         bounds=settings,
@@ -54,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _new_app(settings: Settings, host: ModelHost, tracing: Tracing) -> FastAPI:
+def _new_app(host: ModelHost, tracing: Tracing) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(host.watch())
@@ -67,21 +66,23 @@ def _new_app(settings: Settings, host: ModelHost, tracing: Tracing) -> FastAPI:
         summary="Which labels does this name look like?",
         version=host.current.version,
         redirect_slashes=False,  # a redirect would quote the request's host and query
-        openapi_url=OPENAPI_PATH if settings.docs_enabled else None,  # without it, there are no pages either
-        docs_url=DOCS_PATH,
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
+        openapi_url=None,  # api.routes.page serves the document and its page
         lifespan=lifespan,
         # its own would hold paths, queries and refused values; api.observability.tracing makes ours
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
 
 
+def routers(settings: Settings) -> list[APIRouter]:
+    """Return all routes that the settings switch on."""
+    always = [compat.router, predict.router, bulk.router, models.router, inference.router, probes.router]
+    switched = [(settings.metrics_enabled, probes.metrics_router), (settings.docs_enabled, page.docs_router)]
+    return always + [router for enabled, router in switched if enabled]
+
+
 def _add_routes(app: FastAPI, settings: Settings) -> None:
-    for router in (compat.router, predict.router, bulk.router, models.router, inference.router, probes.router):
+    for router in routers(settings):
         app.include_router(router)
-    if settings.metrics_enabled:
-        app.include_router(probes.metrics_router)
     problems.install(app)
     security.describe(app, key_needed=bool(settings.api_keys))
 

@@ -11,6 +11,7 @@ from api.formats.csv_rows import CsvAnswers
 from api.formats.ndjson import NdjsonAnswers
 from api.formats.streaming import BulkResponse
 from api.routes.dependencies import MetricsDep, ServedDep, WorkersDep, require_media_type
+from api.routes.traits import traits
 from api.schemas.predict import Abstain, StreamedError, StreamedPrediction, StreamLine, TopK
 from api.schemas.problem import PROBLEM_RESPONSES
 
@@ -78,6 +79,7 @@ def _body(media_types: tuple[str, ...], schema: dict[str, Any], example: str) ->
         '"Jordan"\n{"name": "Kowalska", "id": 7}\n',
     ),
 )
+@traits(stream=True)
 async def predict_stream(
     served: ServedDep, metrics: MetricsDep, workers: WorkersDep, options: OptionsDep
 ) -> BulkResponse:
@@ -97,6 +99,7 @@ async def predict_stream(
     responses={200: _ANSWER | {"content": {csv_rows.MEDIA_TYPE: {"example": csv_rows.EXAMPLE[1]}}}},
     openapi_extra=_body((csv_rows.MEDIA_TYPE,), {"type": "string"}, csv_rows.EXAMPLE[0]),
 )
+@traits(stream=True)
 async def predict_file(
     *,
     served: ServedDep,

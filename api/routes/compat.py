@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from api.classify import answers
 from api.classify.answers import JsonResponse
 from api.routes.dependencies import MetricsDep, RequireJson, ServedDep
+from api.routes.traits import traits
 from api.schemas.predict import PredictionRequest, PredictionResponse, ServiceMessage
 from api.schemas.problem import PROBLEM_RESPONSES
 
@@ -13,6 +14,7 @@ router = APIRouter(tags=["classifier"])
 
 @router.head("/check_service", include_in_schema=False)
 @router.get("/check_service")
+@traits(open=True)
 async def check_service() -> ServiceMessage:
     """Say hello."""
     return ServiceMessage(Message="Hello world from service")

@@ -9,6 +9,7 @@ from api.classify.answers import ON_THE_LOOP
 from api.formats import inference
 from api.routes.dependencies import MetricsDep, RequestIdDep, ServedDep, WorkersDep
 from api.routes.probes import livez, readyz
+from api.routes.traits import traits
 from api.schemas.inference import (
     DATATYPES,
     EXTENSIONS,
@@ -79,12 +80,14 @@ async def server_metadata() -> ServerMetadata:
 
 
 @router.get("/health/live", dependencies=[Depends(livez)])
+@traits(open=True, probe=True, quiet=True)
 async def server_live() -> ServerLive:
     """Answer whenever /livez does."""
     return ServerLive(live=True)
 
 
 @router.get("/health/ready", dependencies=[_READY])
+@traits(open=True, probe=True, quiet=True)
 async def server_ready() -> ServerReady:
     """Answer whenever /readyz does."""
     return ServerReady(ready=True)

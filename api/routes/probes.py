@@ -4,6 +4,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
 
 from api.routes.dependencies import GuardDep, MetricsDep
+from api.routes.traits import traits
 from api.schemas.probes import Status
 
 router = APIRouter(tags=["operations"])
@@ -12,6 +13,7 @@ metrics_router = APIRouter(tags=["operations"])
 
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez")
+@traits(open=True, probe=True, quiet=True)
 async def livez() -> Status:
     """Answer whenever the event loop turns."""
     return Status(status="alive")
@@ -19,6 +21,7 @@ async def livez() -> Status:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
+@traits(open=True, probe=True, quiet=True)
 async def readyz(guard: GuardDep) -> Status:
     """Answer until the process is to end; the listener opens once a verified model is loaded."""
     if guard.draining:
@@ -27,6 +30,7 @@ async def readyz(guard: GuardDep) -> Status:
 
 
 @metrics_router.get("/metrics", response_class=Response)
+@traits(open=True, probe=True, quiet=True)
 async def get_metrics(request: Request, metrics: MetricsDep) -> Response:
     """Return all metrics as Prometheus text, or OpenMetrics where that is asked for."""
     try:

@@ -1,0 +1,53 @@
+"""What middleware must know about a route: marked where the endpoint is defined, enumerated by path template."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.routing import Route, Router
+
+_ATTRIBUTE = "route_traits"
+Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTraits:
+    """How a route differs from an ordinary one."""
+
+    open: bool = False
+    """Needs no API key and counts against no rate limit."""
+    probe: bool = False
+    """Asked by the platform: answered when ordinary requests are shed."""
+    quiet: bool = False
+    """Its successes are logged at debug level only."""
+    stream: bool = False
+    """Body and answer flow for as long as the client sends: bounded by the number of streams."""
+
+
+ORDINARY = RouteTraits()
+
+
+def traits(
+    *,
+    open: bool = False,  # noqa: A002
+    probe: bool = False,
+    quiet: bool = False,
+    stream: bool = False,
+) -> Callable[[Endpoint], Endpoint]:
+    """Mark an endpoint function; stands below the router's decorator."""
+    marked = RouteTraits(open=open, probe=probe, quiet=quiet, stream=stream)
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _ATTRIBUTE, marked)
+        return endpoint
+
+    return mark
+
+
+def traits_of(routers: Iterable[Router]) -> Mapping[str, RouteTraits]:
+    """Return the traits of every route by its path template, as /v2/models/{model}.
+
+    Takes routers, not the app: what FastAPI keeps of an included router differs between its releases.
+    """
+    routes = (route for router in routers for route in router.routes if isinstance(route, Route))
+    return {route.path: getattr(route.endpoint, _ATTRIBUTE, ORDINARY) for route in routes}
