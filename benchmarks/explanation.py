@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.constants import UNKNOWN_ID
-from model.data import load_dataset
-from model.explanation import occlude
+from model.data.corpus import load_dataset
+from model.data.splitting import split_dataset
+from model.explain.contributions import occlude
 from model.prediction import Predictor
-from model.splitting import split_dataset
 
 NAMES = 600
 SHORTEST = 5  # letters

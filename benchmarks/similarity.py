@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from model.constants import MAX_NAME_LENGTH
-from model.data import Dataset, load_dataset
-from model.explanation import explain
+from model.data.corpus import Dataset, load_dataset
+from model.data.splitting import split_dataset
+from model.explain.contributions import explain
+from model.explain.similar_names import SimilarNames, build_index, similar
 from model.prediction import Predictor
-from model.similarity import SimilarNames, build_index, similar
-from model.splitting import split_dataset
 
 QUERIES = 400
 

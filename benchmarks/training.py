@@ -20,14 +20,15 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from model.classifier import ARCHITECTURES, Shape, compute_outputs
+from model.classifier import ARCHITECTURES, Shape
 from model.constants import FIRST_CHARACTER_ID
-from model.data import Corpus, Dataset, load_corpus
-from model.evaluation import evaluate
+from model.data.corpus import Corpus, Dataset, load_corpus
+from model.data.splitting import Split, split_corpus
+from model.evaluation.metrics import evaluate
 from model.export import export_onnx
-from model.language_model import LanguageModel
+from model.networks.inference import compute_outputs
+from model.networks.language_model import LanguageModel
 from model.prediction import OnnxClassifier
-from model.splitting import Split, split_corpus
 from model.training import TrainingConfig, encode_all, train
 from model.utils import log_softmax
 

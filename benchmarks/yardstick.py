@@ -17,9 +17,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from model.data import Dataset, load_dataset
-from model.evaluation import evaluate
-from model.splitting import split_dataset
+from model.data.corpus import Dataset, load_dataset
+from model.data.splitting import split_dataset
+from model.evaluation.metrics import evaluate
 from model.training import TrainingConfig
 from model.utils import fold
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.classifier import compute_outputs
 from model.constants import ONNX_FILE, PARITY_TOLERANCE
-from model.data import Corpus, load_corpus
-from model.evaluation import evaluate
+from model.data.corpus import Corpus, load_corpus
+from model.data.splitting import Split, split_corpus
+from model.evaluation.metrics import evaluate
 from model.export import load_classifier
+from model.networks.inference import compute_outputs
 from model.prediction import OnnxClassifier, Predictor
-from model.splitting import Split, split_corpus
 from model.utils import build_vocabulary, encode, log_softmax
 
 ROOT = Path(__file__).parents[1]

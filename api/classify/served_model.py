@@ -16,8 +16,8 @@ from model.artifacts import read_bundle
 from model.constants import END_ID, METADATA_FILE, START_ID, UNKNOWN_ID
 from model.errors import BundleError
 from model.prediction import Predictor
-from model.similarity import SimilarNames
-from model.store import resolve_bundle
+from model.explain.similar_names import SimilarNames
+from model.registry.store import resolve_bundle
 
 logger = logging.getLogger("api")
 

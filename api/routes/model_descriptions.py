@@ -13,7 +13,7 @@ from api.schemas.models import (
     TrainingData,
 )
 from model.artifacts import BundleMetadata
-from model.store import Store
+from model.registry.store import Store
 
 
 def describe_model(served: ServedModel, request_id: str) -> ModelResponse:

@@ -10,8 +10,8 @@ from api.routes.dependencies import MetricsDep, RequestIdDep, RequireJson, Serve
 from api.schemas.predict import ExplainRequest, ExplainResponse, PredictRequest, PredictResponse, SimilarResponse
 from api.schemas.problem import PROBLEM_RESPONSES
 from model.constants import DEFAULT_NEIGHBOURS, MAX_NAME_LENGTH, MAX_NEIGHBOURS
-from model.explanation import explain
-from model.similarity import similar
+from model.explain.contributions import explain
+from model.explain.similar_names import similar
 
 router = APIRouter(prefix="/v1", tags=["classifier"], responses=PROBLEM_RESPONSES)
 

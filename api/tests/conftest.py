@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from model.artifacts import DataIdentity
-from model.data import build_dataset
+from model.data.corpus import build_dataset
 from model.export import save_bundle
-from model.splitting import split_dataset
+from model.data.splitting import split_dataset
 from model.training import TrainingConfig, train
 
 ROOT = Path(__file__).parents[2]

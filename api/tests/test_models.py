@@ -10,7 +10,7 @@ import pytest
 
 from api.tests.conftest import ENDINGS, Server, start, stop
 from model.artifacts import read_bundle, write_bundle
-from model.store import Store
+from model.registry.store import Store
 
 OTHER = "0123456789ab"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.tests.conftest import ROOT, start, stop
-from model.store import Store
+from model.registry.store import Store
 
 
 def fail_to_start(**settings: str) -> str:

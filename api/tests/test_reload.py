@@ -13,7 +13,7 @@ import pytest
 from api.tests.conftest import start, stop
 from model.artifacts import read_bundle, write_bundle
 from model.prediction import Predictor
-from model.store import Store
+from model.registry.store import Store
 
 NAMES = ["Jordan", "Kowalska", "Baragan", "Dirini"]
 PATIENCE = 20

@@ -12,9 +12,9 @@ from urllib.parse import quote
 from servers import JSON_HEADERS, PRODUCTION_HEADERS
 
 from model.artifacts import Bundle
-from model.explanation import explain
+from model.explain.contributions import explain
+from model.explain.similar_names import SimilarNames, similar
 from model.prediction import Prediction, Predictor
-from model.similarity import SimilarNames, similar
 
 TOLERANCE = 1e-6
 _NDJSON = {"content-type": "application/x-ndjson"}

@@ -26,7 +26,7 @@ from questions import Oracle, Question, agrees, choose, make_questions
 from servers import BUILD, ROOT, SERVICE, Running, running
 
 from model.artifacts import read_bundle, write_bundle
-from model.store import Store
+from model.registry.store import Store
 
 SECONDS = 24 * 60
 SECONDS_PER_SWAP = 5

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from model.data import load_dataset
+from model.data.corpus import load_dataset
 from model.prediction import Predictor
 
 CHUNK = 256

@@ -4,18 +4,14 @@ Every architecture maps token ids (B, T) of names of one length T to outputs (B,
 the name is of any label at all. To add one, write a function of ClassifierConfig and give it a name in ARCHITECTURES.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from model.constants import FIRST_CHARACTER_ID
 from model.errors import ConfigError
-from model.networks import ConvolutionalNetwork, LinearNetwork, RecurrentNetwork, WideNetwork
-from model.utils import group_by_length
+from model.networks.modules import ConvolutionalNetwork, LinearNetwork, RecurrentNetwork, WideNetwork
 
 _LARGEST_SIZE = 4096
 _LARGEST_BITS = 22
@@ -110,15 +106,3 @@ ARCHITECTURES: dict[str, Callable[[ClassifierConfig], nn.Module]] = {
 def build_classifier(config: ClassifierConfig) -> nn.Module:
     """Return a freshly initialised network; the caller seeds torch."""
     return ARCHITECTURES[config.architecture](config)
-
-
-def compute_outputs(classifier: nn.Module, sequences: Sequence[Sequence[int]], n_outputs: int) -> NDArray[np.float64]:
-    """Return outputs (N, O) of N token sequences of any lengths, without dropout; the mode is left as it was."""
-    was_training = classifier.training
-    classifier.eval()
-    outputs = np.empty((len(sequences), n_outputs), dtype=np.float64)
-    with torch.inference_mode():
-        for positions, ids in group_by_length(sequences):
-            outputs[positions] = classifier(torch.from_numpy(ids)).numpy()
-    classifier.train(was_training)
-    return outputs

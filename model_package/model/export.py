@@ -20,8 +20,7 @@ from torch import nn
 from model import __version__
 from model.artifacts import Bundle, BundleMetadata, DataIdentity, read_bundle, write_bundle
 from model.calibration import fit_abstention_threshold, fit_temperature
-from model.classifier import ClassifierConfig, build_classifier, compute_outputs
-from model.composition import slices
+from model.classifier import ClassifierConfig, build_classifier
 from model.constants import (
     LONG_PARITY_TOLERANCE,
     MAX_NAME_LENGTH,
@@ -32,13 +31,15 @@ from model.constants import (
     START_ID,
     WEIGHTS_FILE,
 )
+from model.data.composition import slices
+from model.data.outliers import held_out_outliers
+from model.data.splitting import Split
 from model.errors import ParityError
-from model.evaluation import evaluate
-from model.outliers import held_out_outliers
+from model.evaluation.metrics import evaluate
+from model.evaluation.report import build_report
+from model.explain.similar_names import build_index
+from model.networks.inference import compute_outputs
 from model.prediction import OnnxClassifier, Predictor
-from model.report import build_report
-from model.similarity import build_index
-from model.splitting import Split
 from model.training import TrainingResult
 from model.utils import build_vocabulary, encode, log_softmax
 

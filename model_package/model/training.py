@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.blending import blend
-from model.classifier import ClassifierConfig, Shape, build_classifier, compute_outputs
-from model.data import Dataset
+from model.classifier import ClassifierConfig, Shape, build_classifier
+from model.data.batches import Batch, BatchSampler, SamplingConfig
+from model.data.corpus import Dataset
+from model.data.splitting import Split
 from model.errors import ConfigError
-from model.examples import Batch, Examples, ExamplesConfig
-from model.language_model import LanguageModel
-from model.networks import LinearNetwork, WideNetwork
-from model.splitting import Split
+from model.networks.blending import blend
+from model.networks.inference import compute_outputs
+from model.networks.language_model import LanguageModel
+from model.networks.modules import LinearNetwork, WideNetwork
 from model.utils import build_vocabulary, encode, log_softmax
 
 _SCHEDULE_STEPS = 10_000
@@ -25,7 +26,7 @@ _LARGEST = 1e6  # of a setting; nan and infinity are none
 
 
 @dataclass(frozen=True)
-class TrainingConfig(ExamplesConfig):
+class TrainingConfig(SamplingConfig):
     """How to fit, and on what; `Shape` says what to fit."""
 
     epochs: int = 6
@@ -103,12 +104,12 @@ def train(
         **asdict(shape or Shape()), n_characters=len(characters), n_labels=len(split.train.labels)
     )
     classifier = build_classifier(config)
-    examples = Examples(split, characters, training_config)
+    sampler = BatchSampler(split, characters, training_config)
     held_out = encode_all(split.validation, characters)
-    epochs, best = _fit(classifier, examples, held_out, split.validation, training_config, progress=progress)
+    epochs, best = _fit(classifier, sampler, held_out, split.validation, training_config, progress=progress)
     language_model_share = 0.0
     if isinstance(classifier, WideNetwork):
-        language = LanguageModel(*examples.labelled(), config.n_labels, config.n_tokens)
+        language = LanguageModel(*sampler.labelled(), config.n_labels, config.n_tokens)
         language_model_share = blend(classifier, language, held_out, split.validation.label_ids)
     for module in classifier.modules():
         if isinstance(module, LinearNetwork):
@@ -121,7 +122,7 @@ def train(
 
 def _fit(
     classifier: nn.Module,
-    examples: Examples,
+    sampler: BatchSampler,
     held_out: Sequence[Sequence[int]],
     validation: Dataset,
     training_config: TrainingConfig,
@@ -133,7 +134,7 @@ def _fit(
     best: tuple[Epoch, dict[str, Tensor]] | None = None
     step = _optimisation_step(classifier, training_config)
     for number in range(1, training_config.epochs + 1):
-        started, losses, batches = time.monotonic(), [], examples.deal()
+        started, losses, batches = time.monotonic(), [], sampler.deal()
         for done, batch in enumerate(batches, 1):
             share = (number - 1 + done / len(batches)) / training_config.epochs
             losses.append(step(batch, share))

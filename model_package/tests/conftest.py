@@ -6,9 +6,9 @@ import pytest
 
 from model.artifacts import DataIdentity
 from model.classifier import Shape
-from model.data import load_dataset
+from model.data.corpus import load_dataset
+from model.data.splitting import Split, split_dataset
 from model.export import save_bundle
-from model.splitting import Split, split_dataset
 from model.training import TrainingConfig, TrainingResult, train
 
 ENDINGS = {"Alpha": ["ski", "wicz", "czyk"], "Beta": ["ini", "etti", "oni"], "Gamma": ["son", "ton", "field"]}

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.blending import blend
-from model.classifier import ClassifierConfig, build_classifier, compute_outputs
-from model.language_model import LanguageModel
-from model.networks import WideNetwork
-from model.splitting import Split
+from model.classifier import ClassifierConfig, build_classifier
+from model.data.splitting import Split
+from model.networks.blending import blend
+from model.networks.inference import compute_outputs
+from model.networks.language_model import LanguageModel
+from model.networks.modules import WideNetwork
 from model.training import encode_all
 from model.utils import log_softmax
 

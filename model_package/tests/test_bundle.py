@@ -17,11 +17,11 @@ from model import artifacts
 from model.artifacts import DataIdentity, read_bundle, write_bundle
 from model.classifier import build_classifier
 from model.constants import METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
-from model.data import build_dataset
+from model.data.corpus import build_dataset
+from model.data.splitting import Split, split_dataset
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
 from model.export import check_parity, export_onnx, load_classifier, save_bundle
 from model.prediction import OnnxClassifier, Prediction, Predictor
-from model.splitting import Split, split_dataset
 from model.training import TrainingConfig, TrainingResult, train
 
 FILES = (WEIGHTS_FILE, ONNX_FILE, SIMILAR_FILE, METADATA_FILE)

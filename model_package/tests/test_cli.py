@@ -12,7 +12,7 @@ import pytest
 
 from model.__main__ import app
 from model.errors import BundleError
-from model.store import Store
+from model.registry.store import Store
 
 CLI = [sys.executable, "-m", "model"]
 

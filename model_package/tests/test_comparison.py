@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.comparison import Answers, Line, compare_answers, describe_failure
-from model.evaluation import evaluate
+from model.evaluation.comparison import Answers, Line, compare_answers, describe_failure
+from model.evaluation.metrics import evaluate
 
 N_LABELS, N = 10, 1000
 LABELS = [f"label {i}" for i in range(N_LABELS)]

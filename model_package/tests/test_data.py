@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.data import Corpus, Dataset, build_dataset, describe_data, load_corpus, load_dataset
+from model.data.corpus import Corpus, Dataset, build_dataset, describe_data, load_corpus, load_dataset
+from model.data.splitting import split_corpus, split_dataset
 from model.errors import DataError
-from model.splitting import split_corpus, split_dataset
 
 LETTERS = "abcdefghijkl"
 

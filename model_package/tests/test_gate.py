@@ -7,14 +7,14 @@ import pytest
 
 from model.artifacts import DataIdentity, read_bundle, write_bundle
 from model.classifier import ClassifierConfig, build_classifier
-from model.comparison import Line
 from model.constants import ONNX_FILE, SIMILAR_FILE
-from model.data import Corpus, load_corpus
+from model.data.corpus import Corpus, load_corpus
+from model.data.splitting import split_corpus
 from model.errors import BundleError, DataError
+from model.evaluation.comparison import Line
+from model.explain.similar_names import build_index
 from model.export import export_onnx, save_bundle
-from model.gate import judge
-from model.similarity import build_index
-from model.splitting import split_corpus
+from model.registry.gate import judge
 from model.training import TrainingConfig, train
 
 

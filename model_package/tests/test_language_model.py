@@ -4,7 +4,7 @@ from math import log
 import numpy as np
 import pytest
 
-from model.language_model import LanguageModel
+from model.networks.language_model import LanguageModel
 
 # start = 1, end = 2, letters from 3
 AB, BA, LONG = [1, 3, 4, 2], [1, 4, 3, 2], [1, *[3, 4] * 30, 2]

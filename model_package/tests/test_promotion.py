@@ -11,7 +11,7 @@ import pytest
 from model.__main__ import app
 from model.artifacts import read_bundle
 from model.errors import GateError, StoreError
-from model.store import Store
+from model.registry.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's dependencies tell of each other's deprecations
 

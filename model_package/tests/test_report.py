@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import plots
-from model.abstention import AbstentionReport, Rejection, auroc
 from model.artifacts import read_bundle
-from model.composition import slices
-from model.confusion import confused_pairs, count_confusions
-from model.data import Dataset
+from model.data.composition import slices
+from model.data.corpus import Dataset
+from model.data.outliers import held_out_outliers
+from model.data.splitting import Split
 from model.errors import DataError
-from model.evaluation import calibration_bins, evaluate, label_metrics
-from model.outliers import held_out_outliers
+from model.evaluation import plots
+from model.evaluation.abstention import AbstentionReport, Rejection, auroc
+from model.evaluation.confusion import confused_pairs, count_confusions
+from model.evaluation.metrics import calibration_bins, evaluate, label_metrics
+from model.evaluation.report import build_report
 from model.prediction import Predictor
-from model.report import build_report
-from model.splitting import Split
 from model.utils import log_softmax
 
 EPOCHS = [{"number": 1, "train_loss": 2.0, "validation_nll": 1.5, "validation_accuracy": 0.5}]

@@ -16,7 +16,7 @@ import pytest
 from model.artifacts import read_bundle, write_bundle
 from model.constants import METADATA_FILE, ONNX_FILE
 from model.errors import BundleError, StoreError
-from model.store import Store, resolve_bundle
+from model.registry.store import Store, resolve_bundle
 
 VERSIONS = [f"{i:012x}" for i in range(1, 5)]
 

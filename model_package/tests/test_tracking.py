@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from model import tracking
 from model.artifacts import read_bundle, write_bundle
 from model.errors import TrackingError
-from model.store import Store
+from model.registry import tracking
+from model.registry.store import Store
 
 VERSIONS = [f"{i:012x}" for i in range(1, 4)]
 

@@ -4,12 +4,13 @@ import torch
 from torch import nn
 
 from model.calibration import fit_temperature
-from model.classifier import ARCHITECTURES, ClassifierConfig, Shape, build_classifier, compute_outputs
+from model.classifier import ARCHITECTURES, ClassifierConfig, Shape, build_classifier
+from model.data.splitting import Split
 from model.errors import ConfigError
-from model.evaluation import evaluate, label_metrics
+from model.evaluation.metrics import evaluate, label_metrics
 from model.export import export_onnx
+from model.networks.inference import compute_outputs
 from model.prediction import OnnxClassifier
-from model.splitting import Split
 from model.training import TrainingConfig, TrainingResult, train
 from model.utils import log_softmax
 

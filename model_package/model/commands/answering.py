@@ -22,7 +22,7 @@ def predict(
     from math import exp
 
     from model.prediction import Predictor
-    from model.store import resolve_bundle
+    from model.registry.store import resolve_bundle
 
     predictor = Predictor.load(resolve_bundle(bundle))
     for name, prediction in zip(names, predictor.predict(names, top_k, prior), strict=True):
@@ -39,9 +39,9 @@ def explain(
     """Print what each letter adds to the log-probability of a label."""
     from math import exp
 
-    from model.explanation import explain as explain_label
+    from model.explain.contributions import explain as explain_label
     from model.prediction import Predictor
-    from model.store import resolve_bundle
+    from model.registry.store import resolve_bundle
 
     explanation = explain_label(Predictor.load(resolve_bundle(bundle)), name, label)
     console.print(f"{explanation.label} {exp(explanation.log_prob):.1%}")
@@ -58,10 +58,10 @@ def similar(
     n: Annotated[int, typer.Option("-n", min=1, max=MAX_NEIGHBOURS, help="How many names.")] = DEFAULT_NEIGHBOURS,
 ) -> None:
     """Print the training names of a label that are most like a name, without case and diacritics, and how like."""
+    from model.explain.similar_names import SimilarNames
+    from model.explain.similar_names import similar as find_similar
     from model.prediction import Predictor
-    from model.similarity import SimilarNames
-    from model.similarity import similar as find_similar
-    from model.store import resolve_bundle
+    from model.registry.store import resolve_bundle
 
     folder = resolve_bundle(bundle)
     found = find_similar(Predictor.load(folder), SimilarNames.load(folder), name, label, n)

@@ -10,8 +10,8 @@ from rich.table import Table
 from model.commands.terminal import DEFAULT_STORE, DataFolder, StoreArgument, StoreOption, console
 
 if TYPE_CHECKING:
-    from model.comparison import Line
-    from model.store import Store
+    from model.evaluation.comparison import Line
+    from model.registry.store import Store
 
 _TEST_METRICS = ("accuracy", "macro_f1", "expected_calibration_error")
 
@@ -23,7 +23,7 @@ def history(
 ) -> None:
     """Print every version in a store: when, of which data, how good, and which is champion or challenger."""
     from model.errors import StoreError
-    from model.store import Store
+    from model.registry.store import Store
 
     kept = Store(store)
     rows, damaged = _history_rows(kept), kept.damaged()
@@ -50,12 +50,12 @@ def promote(
     """Compare a version with the champion on held-out names of its data; make it champion if it is no worse."""
     from dataclasses import asdict
 
-    from model import tracking
-    from model.comparison import describe_failure
-    from model.data import load_corpus
+    from model.data.corpus import load_corpus
     from model.errors import GateError, StoreError
-    from model.gate import judge
-    from model.store import Store
+    from model.evaluation.comparison import describe_failure
+    from model.registry import tracking
+    from model.registry.gate import judge
+    from model.registry.store import Store
 
     kept = Store(store)
     champion, version = kept.champion(), version or kept.challenger()
@@ -76,8 +76,8 @@ def promote(
 
 def rollback(store: StoreOption = DEFAULT_STORE) -> None:
     """Make the champion before this one champion again."""
-    from model import tracking
-    from model.store import Store
+    from model.registry import tracking
+    from model.registry.store import Store
 
     kept = Store(store)
     console.print(f"{kept.rollback()} is champion again.")
@@ -101,7 +101,7 @@ def _history_rows(store: "Store") -> list[dict[str, Any]]:
 
 
 def _lines_table(lines: Sequence["Line"]) -> Table:
-    from model.comparison import format_value
+    from model.evaluation.comparison import format_value
 
     table = Table("line", "champion", "challenger", "limit", "passed")
     for line in lines:

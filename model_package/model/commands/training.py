@@ -11,7 +11,7 @@ from model.commands.terminal import DEFAULT_STORE, BundleFolder, DataFolder, New
 from model.constants import GIVEN_FOLDER, MAX_SEED, OUTLIER_FOLDER
 
 if TYPE_CHECKING:
-    from model.data import Corpus
+    from model.data.corpus import Corpus
 
 _MOST_OVERLAPS = 10
 
@@ -29,13 +29,13 @@ def train(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Train on a folder of names, write a verified bundle and add it to the store."""
-    from model import tracking
     from model.artifacts import DataIdentity, check_writable
     from model.config import read_config
-    from model.data import load_corpus
+    from model.data.corpus import load_corpus
+    from model.data.splitting import split_corpus
     from model.export import save_bundle
-    from model.splitting import split_corpus
-    from model.store import Store
+    from model.registry import tracking
+    from model.registry.store import Store
     from model.training import train as fit
 
     shape, training_config = read_config(config, architecture=architecture, epochs=epochs, seed=seed)
@@ -79,7 +79,7 @@ def _describe(corpus: "Corpus") -> str:
 
 def validate(data: DataFolder) -> None:
     """Check a folder of names; report counts, duplicates, overlaps and the accuracy that they make possible."""
-    from model.data import describe_data
+    from model.data.corpus import describe_data
 
     report = describe_data(data)
     table = Table("label", "lines", "names", "duplicates", "shared with others")
@@ -106,12 +106,12 @@ def evaluate(
     """Judge a bundle on the test names of the folder that it was trained on, over all and per label."""
     from dataclasses import asdict
 
-    from model import evaluation
-    from model.data import load_corpus
+    from model.data.corpus import load_corpus
+    from model.data.splitting import split_corpus
     from model.errors import DataError
+    from model.evaluation import metrics as evaluation
     from model.prediction import Predictor
-    from model.splitting import split_corpus
-    from model.store import resolve_bundle
+    from model.registry.store import resolve_bundle
 
     predictor = Predictor.load(resolve_bundle(bundle))
     corpus = load_corpus(data)
@@ -129,9 +129,9 @@ def evaluate(
     console.print(_metrics_table({"test": asdict(evaluation.evaluate(log_probs, test.label_ids, test.labels))}))
     if report:
         from model.artifacts import write_files
-        from model.composition import slices
-        from model.outliers import held_out_outliers
-        from model.report import build_report
+        from model.data.composition import slices
+        from model.data.outliers import held_out_outliers
+        from model.evaluation.report import build_report
 
         outliers = held_out_outliers(split, predictor.metadata.characters)
         files = build_report(predictor, slices(split), outliers)

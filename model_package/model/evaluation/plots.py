@@ -20,9 +20,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.abstention import AbstentionReport
-from model.confusion import ConfusedPair, order_by_confusion
-from model.evaluation import CalibrationBin, LabelMetrics
+from model.evaluation.abstention import AbstentionReport
+from model.evaluation.confusion import ConfusedPair, order_by_confusion
+from model.evaluation.metrics import CalibrationBin, LabelMetrics
 
 _DPI = 110
 _INK, _PALE_INK, _FAINT, _RIGHT, _WRONG = "#24292f", "#6e7781", "#d0d7de", "#33658a", "#c8553d"

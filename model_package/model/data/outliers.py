@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from model.constants import MAX_NAME_LENGTH
-from model.splitting import Split
+from model.data.splitting import Split
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _HELD_OUT = 15_000  # of which a fifth is held out

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from model.data import Corpus, Dataset
+from model.data.corpus import Corpus, Dataset
 
 
 @dataclass(frozen=True)

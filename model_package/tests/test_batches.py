@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from model.composition import ORDERS, compose, slices
-from model.data import Corpus, build_dataset
-from model.examples import Examples, ExamplesConfig
-from model.outliers import draw_phrases, held_out_outliers, keyboard_mashes, random_strings
-from model.splitting import Split, split_corpus
+from model.data.batches import BatchSampler, SamplingConfig
+from model.data.composition import ORDERS, compose, slices
+from model.data.corpus import Corpus, build_dataset
+from model.data.outliers import draw_phrases, held_out_outliers, keyboard_mashes, random_strings
+from model.data.splitting import Split, split_corpus
 from model.utils import fold
 
 LETTERS = "abcdefghijkl"
@@ -65,11 +65,11 @@ def test_outliers_can_be_typed_and_those_held_out_are_no_names(corpus_split: Spl
     assert all(set(NAMES.names).isdisjoint(strings) for strings in kinds.values())
 
 
-def _read(examples: Examples, characters: tuple[str, ...]) -> tuple[list[str], list[str]]:
+def _read(sampler: BatchSampler, characters: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """Return the names and the outliers of an epoch, in letters."""
     names: list[str] = []
     others: list[str] = []
-    for batch in examples.deal():
+    for batch in sampler.deal():
         assert len(batch.ids) <= 16
         for ids, is_name, target in zip(batch.ids, batch.is_name, batch.targets, strict=True):
             assert target.sum() == pytest.approx(is_name, abs=1e-3)
@@ -81,11 +81,11 @@ def _read(examples: Examples, characters: tuple[str, ...]) -> tuple[list[str], l
 def test_an_epoch_holds_every_kind_in_its_share(corpus_split: Split) -> None:
     characters = tuple(sorted({*LETTERS, *"wxyzhouserm", " "}))
     ratios = {"given_names": 0.1, "full_names": 0.2, "outliers": 0.3}
-    examples = Examples(corpus_split, characters, ExamplesConfig(batch_size=16, character_dropout=0, **ratios))
+    sampler = BatchSampler(corpus_split, characters, SamplingConfig(batch_size=16, character_dropout=0, **ratios))
     assert corpus_split.given
     train, given, n = set(corpus_split.train.names), set(corpus_split.given.train.names), len(corpus_split.train)
     for _ in range(2):
-        names, others = _read(examples, characters)
+        names, others = _read(sampler, characters)
         assert len(others) == pytest.approx(0.3 * n, rel=0.25)
         assert (train | given).isdisjoint(others)
         assert sum(name in train for name in names) == n
@@ -99,11 +99,11 @@ def test_an_epoch_holds_every_kind_in_its_share(corpus_split: Split) -> None:
 
 def test_outliers_held_out_are_never_trained_on(corpus_split: Split) -> None:
     characters = tuple(sorted({*LETTERS, *"wxyzhouserm", " "}))
-    examples = Examples(corpus_split, characters, ExamplesConfig(batch_size=16, character_dropout=0))
+    sampler = BatchSampler(corpus_split, characters, SamplingConfig(batch_size=16, character_dropout=0))
     held_out = {text for kind in held_out_outliers(corpus_split, characters).values() for text in kind}
     assert len(held_out) > 1000
     for _ in range(5):
-        assert held_out.isdisjoint(_read(examples, characters)[1])
+        assert held_out.isdisjoint(_read(sampler, characters)[1])
 
 
 def test_long_outliers_and_letterless_alphabets_do_not_end_a_training() -> None:
@@ -122,8 +122,8 @@ def test_a_handful_of_given_names_is_left_out() -> None:
 
 def test_epochs_differ_and_a_seed_repeats_them(corpus_split: Split) -> None:
     def deal(seed: int) -> list[bytes]:
-        examples = Examples(corpus_split, tuple(sorted({*LETTERS, *"xyz", " "})), ExamplesConfig(seed=seed))
-        return [b"".join(batch.ids.tobytes() for batch in examples.deal()) for _ in range(2)]
+        sampler = BatchSampler(corpus_split, tuple(sorted({*LETTERS, *"xyz", " "})), SamplingConfig(seed=seed))
+        return [b"".join(batch.ids.tobytes() for batch in sampler.deal()) for _ in range(2)]
 
     first, second = deal(0)
     assert first != second
@@ -132,10 +132,10 @@ def test_epochs_differ_and_a_seed_repeats_them(corpus_split: Split) -> None:
 
 
 def test_every_name_aims_at_its_label_and_is_there_for_the_language_model(corpus_split: Split) -> None:
-    examples = Examples(corpus_split, tuple(LETTERS), ExamplesConfig(given_names=0.1, full_names=0.1))
-    for batch in examples.deal():
+    sampler = BatchSampler(corpus_split, tuple(LETTERS), SamplingConfig(given_names=0.1, full_names=0.1))
+    for batch in sampler.deal():
         assert set(np.unique(batch.targets)) <= {0.0, 1.0}
-    sequences, label_ids = examples.labelled()
+    sequences, label_ids = sampler.labelled()
     n = len(corpus_split.train)
     assert label_ids[:n].tolist() == corpus_split.train.label_ids.tolist()
     assert n < len(sequences) == len(label_ids) <= 1.2 * n + 1

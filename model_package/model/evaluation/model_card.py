@@ -6,12 +6,12 @@ It holds for any labels: what they mean is the business of whoever made the list
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from model.abstention import AbstentionReport
 from model.artifacts import BundleMetadata
 from model.constants import MAX_NAME_LENGTH
-from model.evaluation import LabelMetrics
-from model.intervals import Interval
-from model.judgement import Judgement
+from model.evaluation.abstention import AbstentionReport
+from model.evaluation.intervals import Interval
+from model.evaluation.metrics import LabelMetrics
+from model.evaluation.slice_evaluation import SliceEvaluation
 from model.prediction import Predictor
 
 _METRICS = {
@@ -27,7 +27,7 @@ _MOST_ROWS = 10
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
-def write_card(predictor: Predictor, judgements: Mapping[str, Judgement], abstention: AbstentionReport) -> str:
+def write_card(predictor: Predictor, judgements: Mapping[str, SliceEvaluation], abstention: AbstentionReport) -> str:
     """Return the card of a bundle from its judgement on each slice, of which the first is told in detail."""
     metadata = predictor.metadata
     main = next(iter(judgements.values()))
@@ -97,7 +97,7 @@ def _training(metadata: BundleMetadata, n_parameters: int) -> str:
 Training names are learned under noise and count by how common they are, so the two losses do not compare."""
 
 
-def _figures(judgements: Mapping[str, Judgement]) -> str:
+def _figures(judgements: Mapping[str, SliceEvaluation]) -> str:
     main = next(iter(judgements.values()))
     rows = ((title, *_metric(main, metric)) for metric, title in _METRICS.items())
     slices = ((_escape(name), f"{judged.metrics.n:,}", *_summary(judged)) for name, judged in judgements.items())
@@ -113,12 +113,12 @@ An interval says how a figure would vary over other names of the same kind (boot
 {_table(columns, slices)}"""
 
 
-def _summary(judged: Judgement) -> Iterable[str]:
+def _summary(judged: SliceEvaluation) -> Iterable[str]:
     for metric in _METRICS_OF_A_SLICE:
         yield "{} ({})".format(*_metric(judged, metric))
 
 
-def _calibration(main: Judgement) -> str:
+def _calibration(main: SliceEvaluation) -> str:
     value, interval = _metric(main, "expected_calibration_error")
     return f"""### Calibration
 
@@ -151,7 +151,7 @@ It is uneven: the labels whose test names are called unfamiliar most often are {
 ![Familiarity of names and of other strings](abstention.png)"""
 
 
-def _labels(main: Judgement) -> str:
+def _labels(main: SliceEvaluation) -> str:
     weakest = sorted((row for row in main.labels if row.n), key=lambda row: row.f1)[:_MOST_ROWS]
     rows = ((_escape(row.label), str(row.n), f"{row.f1:.3f}", *_label_figures(row)) for row in weakest)
     return f"""### Weakest labels
@@ -166,7 +166,7 @@ def _label_figures(row: LabelMetrics) -> Iterable[str]:
         yield "{} ({})".format(*_figure(value, interval))
 
 
-def _confusions(main: Judgement) -> str:
+def _confusions(main: SliceEvaluation) -> str:
     pairs = (
         (_escape(pair.first), _escape(pair.second), str(pair.first_as_second), str(pair.second_as_first))
         for pair in main.pairs[:_MOST_ROWS]
@@ -188,7 +188,7 @@ def _confusions(main: Judgement) -> str:
 {_table(("name", "label", "answer", "probability"), mistakes)}"""
 
 
-def _limits(metadata: BundleMetadata, main: Judgement) -> str:
+def _limits(metadata: BundleMetadata, main: SliceEvaluation) -> str:
     lines = [
         "Test names come from the same lists as training names: on names from elsewhere, expect less.",
         "A name that stands in several lists has one best answer, which is wrong for the others.",
@@ -202,7 +202,7 @@ without knowing the language, and is a gap to it otherwise.",
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _metric(judged: Judgement, metric: str) -> tuple[str, str]:
+def _metric(judged: SliceEvaluation, metric: str) -> tuple[str, str]:
     return _figure(getattr(judged.metrics, metric), judged.intervals[metric])
 
 

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from model.artifacts import Bundle, read_bundle
 from model.constants import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, SIMILAR_FILE
 from model.errors import BundleError, InvalidTopKError, UnknownLabelError
-from model.postings import MARK, Postings
+from model.explain.ngram_index import MARK, NgramIndex
 from model.prediction import Predictor
 from model.utils import Ids, fold
 
@@ -84,7 +84,7 @@ class SimilarNames:
         if not whole or not counted or counts.sum() != ends.size or not ((counts >= 0) & (counts <= ends.size)).all():
             raise BundleError(f"{SIMILAR_FILE} does not hold as many names as it says; train or copy the bundle again.")
         self._name_starts = np.concatenate(([0], ends)).astype(np.int32)  # (N + 1,) into the bytes of the names
-        self._made: Postings | None = None
+        self._made: NgramIndex | None = None
         self._making = Lock()
         self._label_starts = [0, *np.cumsum(counts).tolist()]
 
@@ -124,7 +124,7 @@ class SimilarNames:
         folded = fold(name)
         label_id = self.labels.index(label)
         first, last = self._label_starts[label_id : label_id + 2]
-        similarities = self._postings.similarities(folded, first, last)
+        similarities = self._ngram_index.similarities(folded, first, last)
         rows = np.flatnonzero(similarities > 10**-_DECIMALS)
         if len(rows) > n:
             least = np.partition(similarities[rows], -n)[-n] - 10**-_DECIMALS
@@ -148,10 +148,10 @@ class SimilarNames:
         """Make now what the first search would make."""
         with self._making:  # the making takes ten times the memory that what is made does
             if self._made is None:
-                self._made = Postings(self._names.tobytes().decode())
+                self._made = NgramIndex(self._names.tobytes().decode())
 
     @property
-    def _postings(self) -> Postings:
+    def _ngram_index(self) -> NgramIndex:
         if self._made is None:
             self.warm()
         assert self._made is not None

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from model.artifacts import read_bundle, write_bundle
 from model.constants import MAX_NEIGHBOURS, SIMILAR_FILE
+from model.data.splitting import Split
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, UnknownLabelError
+from model.explain.similar_names import Neighbour, SimilarNames, build_index, similar
 from model.prediction import Predictor
-from model.similarity import Neighbour, SimilarNames, build_index, similar
-from model.splitting import Split
 from model.utils import fold
 
 NAMES = {"Latin": ["kowalska", "kowalski", "nowak", "o", "li"], "Other": ["иванов", "nowak", "김", "δημοσ", "李小龍"]}

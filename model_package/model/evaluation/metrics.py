@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from model.intervals import Draws, Interval, bootstrap, wilson
+from model.evaluation.intervals import Draws, Interval, bootstrap, wilson
 from model.utils import Ids
 
 CALIBRATION_BINS = 15

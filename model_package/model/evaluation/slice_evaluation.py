@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.confusion import ConfusedPair, Mistake, confused_pairs, count_confusions, surest_mistakes
-from model.data import Dataset
+from model.data.corpus import Dataset
 from model.errors import DataError
-from model.evaluation import (
+from model.evaluation.confusion import ConfusedPair, Mistake, confused_pairs, count_confusions, surest_mistakes
+from model.evaluation.intervals import Interval
+from model.evaluation.metrics import (
     CalibrationBin,
     LabelMetrics,
     Metrics,
@@ -17,14 +18,13 @@ from model.evaluation import (
     label_metrics,
     metric_intervals,
 )
-from model.intervals import Interval
 from model.prediction import Predictor
 
 _MOST = 50  # pairs and mistakes
 
 
 @dataclass(frozen=True)
-class Judgement:
+class SliceEvaluation:
     """How a bundle fares on one slice; `intervals` by metric, `confusions` (L, L) from labels (rows) to answers."""
 
     metrics: Metrics
@@ -36,7 +36,7 @@ class Judgement:
     mistakes: list[Mistake]
 
 
-def judge(predictor: Predictor, slice_name: str, dataset: Dataset) -> Judgement:
+def judge(predictor: Predictor, slice_name: str, dataset: Dataset) -> SliceEvaluation:
     """Judge the answers to a slice's names.
 
     Raises:
@@ -47,7 +47,7 @@ def judge(predictor: Predictor, slice_name: str, dataset: Dataset) -> Judgement:
     log_probs = predictor.log_probs(dataset.names)
     labelled = (log_probs, dataset.label_ids, dataset.labels)
     confusions = count_confusions(log_probs, dataset.label_ids)
-    return Judgement(
+    return SliceEvaluation(
         metrics=evaluate(*labelled),
         intervals=metric_intervals(*labelled),
         labels=label_metrics(*labelled),

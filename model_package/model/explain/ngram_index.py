@@ -15,7 +15,7 @@ MARK: Final = "\n"
 _CODE_BITS = 21  # a Unicode code point fits, and three of them an int64
 
 
-class Postings:
+class NgramIndex:
     """Which names have each n-gram (G,), those of one label side by side as the names (N,) are, and what it weighs."""
 
     def __init__(self, lines: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from model.artifacts import Bundle, BundleMetadata, read_bundle, read_metadata, write_bundle
 from model.constants import METADATA_FILE
 from model.errors import BundleError, StoreError
-from model.ledger import Entry, added_since_promotion, append_entry, champions, read_ledger
+from model.registry.ledger import Entry, added_since_promotion, append_entry, champions, read_ledger
 
 _POINTER = "current"
 _LEDGER = "ledger.jsonl"

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.composition import ORDERS, compose
 from model.constants import END_ID, MAX_SEED, START_ID, UNKNOWN_ID
+from model.data.composition import ORDERS, compose
+from model.data.outliers import letters_of, training_outliers
+from model.data.splitting import Split
 from model.errors import ConfigError
-from model.outliers import letters_of, training_outliers
-from model.splitting import Split
 from model.utils import Ids, build_vocabulary, encode, group_by_length
 
 _LARGEST_RATIO = 1000
@@ -18,7 +18,7 @@ _SINGLE_GIVEN = (0.9, 0.95)  # of twenty given names, one is joined to another b
 
 
 @dataclass(frozen=True)
-class ExamplesConfig:
+class SamplingConfig:
     """What training sees; ratios are to the number of training names, per epoch."""
 
     batch_size: int = 128
@@ -63,10 +63,10 @@ class _Rows:
         return len(self.sequences)
 
 
-class Examples:
+class BatchSampler:
     """Shuffled batches of strings of one length, with characters dropped at random; each epoch deals anew."""
 
-    def __init__(self, split: Split, characters: tuple[str, ...], config: ExamplesConfig) -> None:
+    def __init__(self, split: Split, characters: tuple[str, ...], config: SamplingConfig) -> None:
         self._split, self._config = split, config
         self._rng = np.random.default_rng(config.seed)
         self._vocabulary = build_vocabulary(characters)

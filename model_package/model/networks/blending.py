@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.calibration import fit_temperature
-from model.classifier import compute_outputs
-from model.language_model import LanguageModel
-from model.networks import LinearNetwork, WideNetwork
+from model.networks.inference import compute_outputs
+from model.networks.language_model import LanguageModel
+from model.networks.modules import LinearNetwork, WideNetwork
 from model.utils import Ids, log_softmax
 
 _SHARES = np.linspace(0, 0.5, 11)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.confusion import (
+from model.evaluation.confusion import (
     ConfusedPair,
     confused_pairs,
     count_confusions,
     order_by_confusion,
     surest_mistakes,
 )
-from model.evaluation import calibration_bins, evaluate, label_metrics, metric_intervals
-from model.intervals import wilson
+from model.evaluation.intervals import wilson
+from model.evaluation.metrics import calibration_bins, evaluate, label_metrics, metric_intervals
 from model.utils import log_softmax
 
 LABELS = ("A", "B", "C", "D", "E")

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.constants import MAX_NAME_LENGTH
-from model.data import Dataset
-from model.splitting import Split
+from model.data.corpus import Dataset
+from model.data.splitting import Split
 
 Order = Literal["given name first", "given name last"]
 ORDERS: Final[tuple[Order, Order]] = ("given name first", "given name last")

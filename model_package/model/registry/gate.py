@@ -10,14 +10,14 @@ from time import perf_counter
 import numpy as np
 
 from model.artifacts import read_bundle
-from model.comparison import Answers, Line, compare_answers
 from model.constants import ONNX_FILE, PARITY_TOLERANCE, SIMILAR_FILE, WEIGHTS_FILE
-from model.data import Corpus, Dataset
+from model.data.corpus import Corpus, Dataset
+from model.data.splitting import split_corpus
 from model.errors import DataError
+from model.evaluation.comparison import Answers, Line, compare_answers
+from model.explain.similar_names import SimilarNames
 from model.export import load_classifier, measure_parity
 from model.prediction import Predictor
-from model.similarity import SimilarNames
-from model.splitting import split_corpus
 from model.utils import log_softmax
 
 MIN_HELD_OUT = 100

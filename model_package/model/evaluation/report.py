@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from model.abstention import AbstentionReport, judge_abstention
 from model.artifacts import BundleMetadata
-from model.data import Dataset
-from model.intervals import Interval
-from model.judgement import Judgement, judge
-from model.model_card import write_card
+from model.data.corpus import Dataset
+from model.evaluation.abstention import AbstentionReport, judge_abstention
+from model.evaluation.intervals import Interval
+from model.evaluation.model_card import write_card
+from model.evaluation.slice_evaluation import SliceEvaluation, judge
 from model.prediction import Predictor
 
 _DIGITS = 6
@@ -37,8 +37,8 @@ def build_report(
     return {f"report/{name}": content for name, content in files.items()}
 
 
-def _draw(metadata: BundleMetadata, main: Judgement, abstention: AbstentionReport) -> dict[str, bytes]:
-    from model import plots  # matplotlib takes half a second
+def _draw(metadata: BundleMetadata, main: SliceEvaluation, abstention: AbstentionReport) -> dict[str, bytes]:
+    from model.evaluation import plots  # matplotlib takes half a second
 
     return {
         "labels.png": plots.label_scores(main.labels),
@@ -51,7 +51,7 @@ def _draw(metadata: BundleMetadata, main: Judgement, abstention: AbstentionRepor
 
 
 def _document(
-    metadata: BundleMetadata, judgements: Mapping[str, Judgement], abstention: AbstentionReport
+    metadata: BundleMetadata, judgements: Mapping[str, SliceEvaluation], abstention: AbstentionReport
 ) -> dict[str, Any]:
     main = next(iter(judgements.values()))
     return {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model.artifacts import BundleMetadata
 from model.errors import TrackingError
-from model.store import Store, locked
+from model.registry.store import Store, locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

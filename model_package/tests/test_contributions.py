@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.errors import InvalidNameError, UnknownLabelError
-from model.explanation import explain
+from model.explain.contributions import explain
 from model.prediction import Predictor
 
 

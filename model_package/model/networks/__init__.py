@@ -1,0 +1,1 @@
+"""The neural networks, the n-gram language model, and how the two are blended."""
