@@ -1,4 +1,4 @@
-"""A classifier for names and other short strings: data, training, bundle, prediction. Knows nothing of HTTP."""
+"""A classifier for names and other short strings: data, training, bundle, prediction."""
 
 import os
 

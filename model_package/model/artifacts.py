@@ -1,4 +1,4 @@
-"""The bundle on disk: what its metadata says, how it is verified, how it replaces another. Knows no torch.
+"""The bundle on disk: its metadata, how it is read and verified, how it replaces another.
 
 A bundle is a folder of `weights.safetensors`, `model.onnx`, `metadata.json` and whatever else belongs to the model,
 such as its report. The metadata lists every other file with its SHA-256, and holds its own; reading verifies them all.

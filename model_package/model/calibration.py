@@ -1,4 +1,4 @@
-"""Make probabilities mean what they say. Works on logits; knows no network."""
+"""Calibrate probabilities: temperature scaling, the abstention threshold, a change of prior."""
 
 import numpy as np
 from numpy.typing import NDArray

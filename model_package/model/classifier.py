@@ -1,4 +1,4 @@
-"""The architectures behind one forward: a config, a table of builders. Knows no training, no export and no file.
+"""The architectures behind one forward: their configuration and a table of builders.
 
 Every architecture maps token ids (B, T) of names of one length T to outputs (B, L + 1): a logit per label, and one that
 the name is of any label at all. To add one, write a function of ClassifierConfig and give it a name in ARCHITECTURES.
@@ -13,8 +13,8 @@ from model.constants import FIRST_CHARACTER_ID
 from model.errors import ConfigError
 from model.networks.modules import ConvolutionalNetwork, LinearNetwork, RecurrentNetwork, WideNetwork
 
-_LARGEST_SIZE = 4096
-_LARGEST_BITS = 22
+_MAX_SIZE = 4096
+_MAX_BITS = 22
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Shape:
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise ConfigError(f"Unknown architecture; choose one of: {', '.join(sorted(ARCHITECTURES))}.")
-        if not (1 <= self.hidden_size <= _LARGEST_SIZE and 4 <= self.embedding_size <= _LARGEST_SIZE):
-            raise ConfigError(f"hidden_size must be 1 to {_LARGEST_SIZE}, embedding_size 4 to {_LARGEST_SIZE}.")
-        if not 1 <= self.ngram_bits <= _LARGEST_BITS:
-            raise ConfigError(f"ngram_bits must be 1 to {_LARGEST_BITS}.")
+        if not (1 <= self.hidden_size <= _MAX_SIZE and 4 <= self.embedding_size <= _MAX_SIZE):
+            raise ConfigError(f"hidden_size must be 1 to {_MAX_SIZE}, embedding_size 4 to {_MAX_SIZE}.")
+        if not 1 <= self.ngram_bits <= _MAX_BITS:
+            raise ConfigError(f"ngram_bits must be 1 to {_MAX_BITS}.")
         if not 0 <= self.dropout < 1:
             raise ConfigError("dropout must be at least 0 and below 1.")
 

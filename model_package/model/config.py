@@ -1,4 +1,4 @@
-"""What to train and how, from a TOML file and the command line. Knows no data and no network."""
+"""Read what to train and how, from a TOML file and the command line."""
 
 import json
 import tomllib

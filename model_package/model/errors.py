@@ -1,4 +1,4 @@
-"""Everything that this package raises on purpose.
+"""Every error that this package raises on purpose.
 
 ModelError
 ├── DataError              the folder of names cannot be used; the sentence says which file and why

@@ -1,4 +1,4 @@
-"""A trained network to a bundle: safetensors, ONNX, proof that the two agree, report. The torch side of artifacts."""
+"""Export a trained network to a bundle: safetensors, ONNX, proof that the two agree, report."""
 
 import importlib.metadata
 import platform
@@ -47,7 +47,7 @@ _PARITY_NAMES_PER_LENGTH = 20
 
 
 def save_bundle(directory: Path, result: TrainingResult, split: Split, data: DataIdentity) -> BundleMetadata:
-    """Export a trained network, prove the export, judge it on the held-out names, write the bundle whole.
+    """Export a trained network, prove the export, evaluate it on the held-out names, write the bundle whole.
 
     Raises:
         ParityError: torch and ONNX Runtime disagree; nothing is written.
@@ -83,7 +83,7 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         libraries=_library_versions(),
     )
     predictor = Predictor(Bundle(metadata, files))
-    metadata = metadata.model_copy(update={"metrics": _judge(predictor, split)})
+    metadata = metadata.model_copy(update={"metrics": _held_out_metrics(predictor, split)})
     write_bundle(
         directory, metadata, files | build_report(predictor, slices(split), held_out_outliers(split, result.characters))
     )
@@ -117,14 +117,14 @@ def export_onnx(classifier: nn.Module) -> bytes:
 
 
 def check_parity(result: TrainingResult, onnx: bytes, names: Sequence[str]) -> None:
-    """Judge parity on the folded names, and on 20 names of each length that a request may have, put together from them.
+    """Check parity on the folded names, and on 20 names of each length that a request may have, put together from them.
 
     Raises:
         ParityError: it is over PARITY_TOLERANCE, or over LONG_PARITY_TOLERANCE on what was put together.
     """
     put_together = list(_names_of_every_length(names))
-    for judged, tolerance in ((names, PARITY_TOLERANCE), (put_together, LONG_PARITY_TOLERANCE)):
-        difference = measure_parity(result.classifier, onnx, result.characters, judged)
+    for checked, tolerance in ((names, PARITY_TOLERANCE), (put_together, LONG_PARITY_TOLERANCE)):
+        difference = measure_parity(result.classifier, onnx, result.characters, checked)
         if not difference <= tolerance:
             raise ParityError(
                 f"torch and ONNX Runtime differ by {difference:.1e} in log-probability; nothing was written."
@@ -157,7 +157,7 @@ def _names_of_every_length(names: Sequence[str]) -> Iterator[str]:
             yield " ".join(names[i] for i in rng.integers(len(names), size=length))[:length]
 
 
-def _judge(predictor: Predictor, split: Split) -> dict[str, dict[str, float]]:
+def _held_out_metrics(predictor: Predictor, split: Split) -> dict[str, dict[str, float]]:
     return {
         part: asdict(evaluate(predictor.log_probs(dataset.names), dataset.label_ids, dataset.labels))
         for part, dataset in (("validation", split.validation), ("test", split.test))

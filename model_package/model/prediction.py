@@ -1,4 +1,4 @@
-"""A bundle to answers: numpy and ONNX Runtime only. Knows no torch, no training and no HTTP."""
+"""Predict labels from a bundle, with NumPy and ONNX Runtime alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ Prior = Literal["natural", "uniform"] | Mapping[str, float]
 """How frequent labels are taken to be: as in the training names, alike, or weights by label; others are ruled out."""
 
 
-_FEW = 2
-_ROWS = 32  # of one call: more are hardly faster a name, and ONNX Runtime keeps the memory that they take
+_MAX_UNBATCHED_NAMES = 2
+_MAX_BATCH_ROWS = 32  # of one call: more are hardly faster a name, and ONNX Runtime keeps the memory that they take
 
 Abstention = Literal["unfamiliar", "unknown characters"]
 """Why no label should be believed: it does not look like a name, or most of its letters cannot be read."""
@@ -60,8 +60,8 @@ class OnnxClassifier:
             return self._run(np.array(sequences, dtype=np.int64))
         outputs = np.empty((len(sequences), self.n_outputs), dtype=np.float64)
         for positions, ids in group_by_length(sequences):
-            for start in range(0, len(ids), _ROWS):
-                outputs[positions[start : start + _ROWS]] = self._run(ids[start : start + _ROWS])
+            for start in range(0, len(ids), _MAX_BATCH_ROWS):
+                outputs[positions[start : start + _MAX_BATCH_ROWS]] = self._run(ids[start : start + _MAX_BATCH_ROWS])
         return outputs
 
     def _run(self, ids: Ids) -> NDArray[np.float64]:
@@ -130,7 +130,7 @@ class Predictor:
             top_k = min(DEFAULT_TOP_K, len(self.labels))
         if not 1 <= top_k <= len(self.labels):
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
-        if len(texts) <= _FEW and prior == "natural":
+        if len(texts) <= _MAX_UNBATCHED_NAMES and prior == "natural":
             return [self._predict_one(text, top_k) for text in texts]
         sequences = [encode(text, self._vocabulary) for text in texts]
         outputs = self._classifier.compute_outputs(sequences)

@@ -1,4 +1,4 @@
-"""Fit a network to a split; returns the result and writes nothing. Knows no file and no bundle."""
+"""Fit a network to a split; returns the result and writes nothing."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from model.networks.modules import LinearNetwork, WideNetwork
 from model.utils import build_vocabulary, encode, log_softmax
 
 _SCHEDULE_STEPS = 10_000
-_LARGEST = 1e6  # of a setting; nan and infinity are none
+_MAX_SETTING = 1e6  # of a setting; nan and infinity are none
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class TrainingConfig(SamplingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.epochs < 1 or not (0 < self.learning_rate <= _LARGEST and 0 < self.gradient_clip <= _LARGEST):
+        if self.epochs < 1 or not (0 < self.learning_rate <= _MAX_SETTING and 0 < self.gradient_clip <= _MAX_SETTING):
             raise ConfigError("epochs, learning_rate and gradient_clip must be positive.")
-        if not (0 <= self.weight_decay <= _LARGEST and 0 <= self.outlier_loss <= _LARGEST):
+        if not (0 <= self.weight_decay <= _MAX_SETTING and 0 <= self.outlier_loss <= _MAX_SETTING):
             raise ConfigError("weight_decay and outlier_loss must not be negative.")
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training names, judged on the validation names."""
+    """One pass over the training names, evaluated on the validation names."""
 
     number: int
     train_loss: float
@@ -134,13 +134,13 @@ def _fit(
     best: tuple[Epoch, dict[str, Tensor]] | None = None
     step = _optimisation_step(classifier, training_config)
     for number in range(1, training_config.epochs + 1):
-        started, losses, batches = time.monotonic(), [], sampler.deal()
+        started, losses, batches = time.monotonic(), [], sampler.draw_epoch()
         for done, batch in enumerate(batches, 1):
             share = (number - 1 + done / len(batches)) / training_config.epochs
             losses.append(step(batch, share))
             if progress:
                 progress(share, epochs)
-        nll, accuracy = _judge(compute_outputs(classifier, held_out, len(validation.labels) + 1)[:, :-1], validation)
+        nll, accuracy = _validate(compute_outputs(classifier, held_out, len(validation.labels) + 1)[:, :-1], validation)
         epochs.append(Epoch(number, float(np.mean(losses)), nll, accuracy, time.monotonic() - started))
         if best is None or nll < best[0].validation_nll:  # less noisy than accuracy
             best = epochs[-1], {key: value.clone() for key, value in classifier.state_dict().items()}
@@ -194,7 +194,7 @@ def _loss(outputs: Tensor, batch: Batch, outlier_loss: float) -> Tensor:
     return (of_labels * torch.from_numpy(batch.weights) + outlier_loss * of_names).mean()
 
 
-def _judge(logits: NDArray[np.float64], dataset: Dataset) -> tuple[float, float]:
+def _validate(logits: NDArray[np.float64], dataset: Dataset) -> tuple[float, float]:
     """Return mean negative log-likelihood (nats) and accuracy."""
     log_probs = log_softmax(logits)
     nll = -log_probs[np.arange(len(dataset)), dataset.label_ids].mean()

@@ -1,4 +1,4 @@
-"""Text to numbers: clean, fold, encode, group by length. Knows no file, no label and no framework."""
+"""Text to numbers: clean, fold, transliterate, encode, group by length."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ from model.errors import InvalidNameError
 Ids = NDArray[np.int64]
 
 # Latin letters that Unicode does not decompose, as their bearers write them in ASCII.
-_UNDECOMPOSED = str.maketrans(
+_UNDECOMPOSED_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ħ": "h"}
 )
 _PUNCTUATION = str.maketrans(dict.fromkeys("’‘ʼʻ`´′", "'") | dict.fromkeys("‐‑‒–—−", "-"))
@@ -59,7 +59,7 @@ def fold(name: str) -> str:
         return folded.lower()
     # Unicode's own recipe for a caseless match: decompose, casefold, decompose.
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
-    folded = _MARKS_ON_LATIN.sub("", folded.translate(_UNDECOMPOSED).translate(_PUNCTUATION))
+    folded = _MARKS_ON_LATIN.sub("", folded.translate(_UNDECOMPOSED_LETTERS).translate(_PUNCTUATION))
     folded = " ".join(unicodedata.normalize("NFC", folded).split())
     if not 0 < len(folded) <= MAX_NAME_LENGTH:
         raise InvalidNameError(f"A name needs 1 to {MAX_NAME_LENGTH} characters once spelled out.")

@@ -69,7 +69,7 @@ def _read(sampler: BatchSampler, characters: tuple[str, ...]) -> tuple[list[str]
     """Return the names and the outliers of an epoch, in letters."""
     names: list[str] = []
     others: list[str] = []
-    for batch in sampler.deal():
+    for batch in sampler.draw_epoch():
         assert len(batch.ids) <= 16
         for ids, is_name, target in zip(batch.ids, batch.is_name, batch.targets, strict=True):
             assert target.sum() == pytest.approx(is_name, abs=1e-3)
@@ -123,7 +123,7 @@ def test_a_handful_of_given_names_is_left_out() -> None:
 def test_epochs_differ_and_a_seed_repeats_them(corpus_split: Split) -> None:
     def deal(seed: int) -> list[bytes]:
         sampler = BatchSampler(corpus_split, tuple(sorted({*LETTERS, *"xyz", " "})), SamplingConfig(seed=seed))
-        return [b"".join(batch.ids.tobytes() for batch in sampler.deal()) for _ in range(2)]
+        return [b"".join(batch.ids.tobytes() for batch in sampler.draw_epoch()) for _ in range(2)]
 
     first, second = deal(0)
     assert first != second
@@ -133,7 +133,7 @@ def test_epochs_differ_and_a_seed_repeats_them(corpus_split: Split) -> None:
 
 def test_every_name_aims_at_its_label_and_is_there_for_the_language_model(corpus_split: Split) -> None:
     sampler = BatchSampler(corpus_split, tuple(LETTERS), SamplingConfig(given_names=0.1, full_names=0.1))
-    for batch in sampler.deal():
+    for batch in sampler.draw_epoch():
         assert set(np.unique(batch.targets)) <= {0.0, 1.0}
     sequences, label_ids = sampler.labelled()
     n = len(corpus_split.train)

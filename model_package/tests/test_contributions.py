@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.constants import UNKNOWN_ID
 from model.errors import InvalidNameError, UnknownLabelError
-from model.explain.contributions import explain
+from model.explain.contributions import explain, occlude
 from model.prediction import Predictor
 
 
@@ -37,3 +38,13 @@ def test_one_letter_and_no_known_letter(predictor: Predictor) -> None:
     assert len(explain(predictor, "k").contributions) == 1
     with pytest.raises(InvalidNameError):
         explain(predictor, "名")
+
+
+def test_a_contribution_is_the_mean_over_both_ways_to_hide_a_letter(predictor: Predictor) -> None:
+    ids, label_id = predictor.encode("Kabo"), 0
+    shorter = [ids[:i] + ids[i + 1 :] for i in range(1, 5)]
+    masked = [[*ids[:i], UNKNOWN_ID, *ids[i + 1 :]] for i in range(1, 5)]
+    whole, *hidden = predictor.log_probs_of_ids([ids, *shorter, *masked])[:, label_id]
+    expected = [whole - (out + mask) / 2 for out, mask in zip(hidden[:4], hidden[4:], strict=True)]
+    assert occlude(predictor, ids, label_id) == pytest.approx(expected)
+    assert not np.allclose(hidden[:4], hidden[4:])  # the two ways differ, so that neither can stand for both

@@ -1,4 +1,4 @@
-"""The gate on real bundles: which names it judges by, and which lines it adds to the comparison of answers."""
+"""The gate on real bundles: which names it judges by, and which criteria it adds to the comparison of answers."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from model.constants import ONNX_FILE, SIMILAR_FILE
 from model.data.corpus import Corpus, load_corpus
 from model.data.splitting import split_corpus
 from model.errors import BundleError, DataError
-from model.evaluation.comparison import Line
+from model.evaluation.comparison import Criterion
 from model.explain.similar_names import build_index
 from model.export import export_onnx, save_bundle
-from model.registry.gate import judge
+from model.registry.gate import compare_bundles
 from model.training import TrainingConfig, train
 
 
@@ -39,70 +39,70 @@ def _change(good: Path, folder: Path, files: dict[str, bytes] | None = None, **c
     return folder
 
 
-def _by_name(lines: list[Line]) -> dict[str, Line]:
-    return {line.name.partition(" of ")[0]: line for line in lines}
+def _by_name(criteria: list[Criterion]) -> dict[str, Criterion]:
+    return {criterion.name.partition(" of ")[0]: criterion for criterion in criteria}
 
 
 def test_a_bundle_passes_beside_itself(good: Path, corpus: Corpus) -> None:
-    lines = judge(good, good, corpus)
-    assert all(line.passed for line in lines), lines
+    criteria = compare_bundles(good, good, corpus)
+    assert all(criterion.passed for criterion in criteria), criteria
     assert {"held-out names", "top-1", "macro-F1", "calibration error", "recall", "labels", "parity"} <= set(
-        _by_name(lines)
+        _by_name(criteria)
     )
-    assert _by_name(lines)["held-out names"].challenger == len(split_corpus(corpus, seed=0).test)
+    assert _by_name(criteria)["held-out names"].challenger == len(split_corpus(corpus, seed=0).test)
 
 
 def test_without_a_champion_only_parity_counts(good: Path, corpus: Corpus) -> None:
-    assert [line.name for line in judge(good, None, corpus)] == ["parity of torch and ONNX Runtime"]
+    assert [criterion.name for criterion in compare_bundles(good, None, corpus)] == ["parity of torch and ONNX Runtime"]
 
 
 def test_names_that_the_champion_trained_on_are_not_judged_by(good: Path, corpus: Corpus, tmp_path: Path) -> None:
     test = split_corpus(corpus, seed=0).test
 
-    def held_out(n_seen: int) -> dict[str, Line]:
+    def held_out(n_seen: int) -> dict[str, Criterion]:
         index = build_index(test.labels, test.names[:n_seen], test.label_ids[:n_seen])
-        return _by_name(judge(good, _change(good, tmp_path / "champion", {SIMILAR_FILE: index}), corpus))
+        return _by_name(compare_bundles(good, _change(good, tmp_path / "champion", {SIMILAR_FILE: index}), corpus))
 
     assert held_out(5)["held-out names"].challenger == len(test) - 5
-    lines = held_out(len(test) - 99)
-    assert not lines["held-out names"].passed
-    assert lines["held-out names"].challenger == 99
-    assert "top-1" not in lines
+    criteria = held_out(len(test) - 99)
+    assert not criteria["held-out names"].passed
+    assert criteria["held-out names"].challenger == 99
+    assert "top-1" not in criteria
 
 
 def test_a_label_that_the_challenger_lacks_fails_and_only_shared_ones_are_judged(
     good: Path, corpus: Corpus, tmp_path: Path
 ) -> None:
     champion = _change(good, tmp_path / "champion", labels=("Alpha", "Beta", "Zeta"))
-    lines = _by_name(judge(good, champion, corpus))
-    assert not lines["labels"].passed
-    assert (lines["labels"].challenger, lines["labels"].limit) == (2, 3)
-    assert lines["held-out names"].challenger < len(split_corpus(corpus, seed=0).test)
+    criteria = _by_name(compare_bundles(good, champion, corpus))
+    assert not criteria["labels"].passed
+    assert (criteria["labels"].challenger, criteria["labels"].limit) == (2, 3)
+    assert criteria["held-out names"].challenger < len(split_corpus(corpus, seed=0).test)
 
 
 def test_an_export_of_another_network_fails(good: Path, corpus: Corpus, tmp_path: Path) -> None:
     config = ClassifierConfig(**read_bundle(good).metadata.config)
     challenger = _change(good, tmp_path / "challenger", {ONNX_FILE: export_onnx(build_classifier(config))})
-    lines = _by_name(judge(challenger, good, corpus))
-    assert not lines["parity"].passed
-    assert not lines["top-1"].passed
+    criteria = _by_name(compare_bundles(challenger, good, corpus))
+    assert not criteria["parity"].passed
+    assert not criteria["top-1"].passed
 
 
 def test_a_network_that_is_larger_and_slower_fails(good: Path, corpus: Corpus, tmp_path: Path) -> None:
     old = read_bundle(good).metadata.config
     config = ClassifierConfig(**old | {"hidden_size": 4 * old["hidden_size"]})
     challenger = _change(good, tmp_path / "challenger", {ONNX_FILE: export_onnx(build_classifier(config))})
-    lines = _by_name(judge(challenger, good, corpus))
-    assert not lines["bytes that serve"].passed
-    assert not lines["microseconds a call"].passed
+    criteria = _by_name(compare_bundles(challenger, good, corpus))
+    assert not criteria["bytes that serve"].passed
+    assert not criteria["microseconds a call"].passed
 
 
 def test_other_data_is_refused(good: Path, names_folder: Path) -> None:
     with pytest.raises(DataError, match="not the data"):
-        judge(good, good, load_corpus(names_folder))
+        compare_bundles(good, good, load_corpus(names_folder))
 
 
 def test_a_damaged_bundle_is_no_judgement(good: Path, bundle: Path, corpus: Corpus) -> None:
     (bundle / ONNX_FILE).write_bytes(b"")
     with pytest.raises(BundleError):
-        judge(good, bundle, corpus)
+        compare_bundles(good, bundle, corpus)

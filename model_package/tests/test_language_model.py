@@ -11,7 +11,7 @@ AB, BA, LONG = [1, 3, 4, 2], [1, 4, 3, 2], [1, *[3, 4] * 30, 2]
 NAMES, LABELS, N_TOKENS = [AB, BA, LONG, [1, 3, 3, 2], AB], np.array([0, 1, 1, 0, 1]), 6
 
 
-def _witten_bell(names: list[list[int]], asked: list[int], order: int) -> float:
+def _witten_bell(names: list[list[int]], sequence: list[int], order: int) -> float:
     """Return the log-probability of one name, straight from the definition."""
     counts: defaultdict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
     for name in names:
@@ -25,16 +25,17 @@ def _witten_bell(names: list[list[int]], asked: list[int], order: int) -> float:
         return (counts[context][token] + kinds * shorter) / (total + kinds) if total else shorter
 
     return sum(
-        log(probability(tuple(asked[max(0, end - order + 1) : end]), asked[end])) for end in range(1, len(asked))
+        log(probability(tuple(sequence[max(0, end - order + 1) : end]), sequence[end]))
+        for end in range(1, len(sequence))
     )
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-@pytest.mark.parametrize("asked", [AB, BA, LONG, [1, 5, 3, 2], [1, 0, 2], [1, 2]])
-def test_the_sum_of_weights_is_the_definition(order: int, asked: list[int]) -> None:
+@pytest.mark.parametrize("sequence", [AB, BA, LONG, [1, 5, 3, 2], [1, 0, 2], [1, 2]])
+def test_the_sum_of_weights_is_the_definition(order: int, sequence: list[int]) -> None:
     language = LanguageModel(NAMES, LABELS, 2, N_TOKENS, order)
-    expected = [_witten_bell([NAMES[i] for i in np.flatnonzero(label == LABELS)], asked, order) for label in (0, 1)]
-    assert language.log_probs([asked])[0] == pytest.approx(expected, rel=1e-4)
+    expected = [_witten_bell([NAMES[i] for i in np.flatnonzero(label == LABELS)], sequence, order) for label in (0, 1)]
+    assert language.log_probs([sequence])[0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_every_ngram_stands_with_its_weight() -> None:

@@ -30,7 +30,7 @@ def _answers(n: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int
 def test_an_interval_contains_its_figure(n: int) -> None:
     answers = _answers(n)
     metrics = evaluate(*answers, LABELS)
-    for name, (low, high) in metric_intervals(*answers, LABELS).items():
+    for name, (low, high) in metric_intervals(*answers).items():
         assert low - 1e-9 <= getattr(metrics, name) <= high + 1e-9, name
         assert low >= 0
     for row in label_metrics(*answers, LABELS):
@@ -39,7 +39,7 @@ def test_an_interval_contains_its_figure(n: int) -> None:
 
 
 def test_four_times_the_names_halve_an_interval() -> None:
-    few, many = (metric_intervals(*_answers(n), LABELS) for n in (1000, 4000))
+    few, many = (metric_intervals(*_answers(n)) for n in (1000, 4000))
     for name in ("accuracy", "top_3_accuracy", "macro_f1", "balanced_accuracy", "nll"):
         ratio = (many[name][1] - many[name][0]) / (few[name][1] - few[name][0])
         assert 0.4 < ratio < 0.6, name
@@ -47,14 +47,14 @@ def test_four_times_the_names_halve_an_interval() -> None:
 
 def test_the_bootstrap_finds_the_standard_error_that_is_known_for_accuracy() -> None:
     answers = _answers(3000)
-    low, high = metric_intervals(*answers, LABELS)["accuracy"]
+    low, high = metric_intervals(*answers)["accuracy"]
     accuracy = evaluate(*answers, LABELS).accuracy
     assert (high - low) / (2 * 1.96) == pytest.approx(np.sqrt(accuracy * (1 - accuracy) / 3000), rel=0.1)
 
 
 def test_an_interval_mostly_holds_what_is_true() -> None:
     truth = evaluate(*_answers(200_000), LABELS).accuracy
-    intervals = [metric_intervals(*_answers(100, seed), LABELS)["accuracy"] for seed in range(1, 61)]
+    intervals = [metric_intervals(*_answers(100, seed))["accuracy"] for seed in range(1, 61)]
     assert 51 <= sum(low <= truth <= high for low, high in intervals) <= 60
 
 
@@ -63,6 +63,19 @@ def test_wilson_holds_at_the_ends_and_without_names() -> None:
     assert none == (0, pytest.approx(0.2775, abs=1e-4))  # Newcombe's tables
     assert all_of_ten == (pytest.approx(0.7225, abs=1e-4), pytest.approx(1))
     assert nothing == (0, pytest.approx(1))
+
+
+def test_the_third_label_counts_for_top_3_and_the_fourth_does_not() -> None:
+    log_probs = np.log(np.tile([0.4, 0.3, 0.15, 0.1, 0.05], (2, 1)))
+    assert evaluate(log_probs, np.array([2, 3]), LABELS).top_3_accuracy == 0.5
+
+
+def test_macro_f1_and_calibration_error_by_hand() -> None:
+    truth = np.array([0, 0, 0, 1])
+    log_probs = np.log([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.3, 0.7]])
+    metrics = evaluate(log_probs, truth, ("A", "B"))
+    assert metrics.macro_f1 == pytest.approx((0.8 + 2 / 3) / 2)  # precision and recall 1 and 2/3; 1/2 and 1
+    assert metrics.expected_calibration_error == pytest.approx(0.5 * 0.1 + 0.5 * 0.2)
 
 
 def test_calibration_bins_add_up_to_the_error() -> None:
@@ -88,7 +101,7 @@ def test_a_perfect_and_a_constant_predictor() -> None:
     metrics = evaluate(constant, truth, LABELS)
     assert (metrics.accuracy, metrics.balanced_accuracy) == (0.4, 0.25)
     assert metrics.expected_calibration_error == pytest.approx(0)
-    assert np.isfinite(list(metric_intervals(constant, truth, LABELS).values())).all()
+    assert np.isfinite(list(metric_intervals(constant, truth).values())).all()
 
 
 def test_a_label_without_names_has_no_say_and_anything_is_possible_for_it() -> None:
@@ -97,7 +110,7 @@ def test_a_label_without_names_has_no_say_and_anything_is_possible_for_it() -> N
     (row,) = (row for row in label_metrics(log_probs[kept], truth[kept], LABELS) if row.label == "C")
     assert (row.n, row.recall) == (0, 0)
     assert row.recall_interval == (0, pytest.approx(1))
-    assert np.isfinite(list(metric_intervals(log_probs[kept], truth[kept], LABELS).values())).all()
+    assert np.isfinite(list(metric_intervals(log_probs[kept], truth[kept]).values())).all()
 
 
 def test_pairs_count_both_ways() -> None:

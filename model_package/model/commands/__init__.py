@@ -1,1 +1,1 @@
-"""The verbs of the command line, one module a duty. Heavy imports stay inside the verbs."""
+"""The command line, one module a group of commands. Heavy imports stay inside the commands."""

@@ -1,4 +1,4 @@
-"""Verbs that ask a bundle about names: predict, explain, similar."""
+"""Commands that ask a bundle about names: predict, explain, similar."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ import typer
 from model.commands.terminal import BundleFolder, console
 from model.constants import DEFAULT_NEIGHBOURS, DEFAULT_TOP_K, MAX_NEIGHBOURS
 
-_LONGEST_BAR = 30
+_MAX_BAR_WIDTH = 30
 
 
 def predict(
@@ -27,8 +27,8 @@ def predict(
     predictor = Predictor.load(resolve_bundle(bundle))
     for name, prediction in zip(names, predictor.predict(names, top_k, prior), strict=True):
         answers = zip(prediction.labels, prediction.log_probs, strict=True)
-        said = ", ".join(f"{label} {exp(p):.1%}" for label, p in answers)
-        console.print(f"{name}: " + "; ".join(filter(None, (prediction.abstained, said))))
+        labels = ", ".join(f"{label} {exp(p):.1%}" for label, p in answers)
+        console.print(f"{name}: " + "; ".join(filter(None, (prediction.abstained, labels))))
 
 
 def explain(
@@ -47,7 +47,7 @@ def explain(
     console.print(f"{explanation.label} {exp(explanation.log_prob):.1%}")
     largest = max(map(abs, explanation.contributions))
     for character, contribution in zip(explanation.characters, explanation.contributions, strict=True):
-        bar = ("+" if contribution > 0 else "-") * round(_LONGEST_BAR * abs(contribution) / max(largest, 1e-9))
+        bar = ("+" if contribution > 0 else "-") * round(_MAX_BAR_WIDTH * abs(contribution) / max(largest, 1e-9))
         console.print(f"{character}  {contribution:+6.2f}  {bar}")
 
 

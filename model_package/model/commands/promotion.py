@@ -1,4 +1,4 @@
-"""Verbs of a store: history, promote, rollback."""
+"""Commands of a store: history, promote, rollback."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from rich.table import Table
 from model.commands.terminal import DEFAULT_STORE, DataFolder, StoreArgument, StoreOption, console
 
 if TYPE_CHECKING:
-    from model.evaluation.comparison import Line
+    from model.evaluation.comparison import Criterion
     from model.registry.store import Store
 
 _TEST_METRICS = ("accuracy", "macro_f1", "expected_calibration_error")
@@ -54,7 +54,7 @@ def promote(
     from model.errors import GateError, StoreError
     from model.evaluation.comparison import describe_failure
     from model.registry import tracking
-    from model.registry.gate import judge
+    from model.registry.gate import compare_bundles
     from model.registry.store import Store
 
     kept = Store(store)
@@ -63,10 +63,10 @@ def promote(
         raise StoreError(f"{store} has no challenger: nothing was added since the last promotion; name a version.")
     if version == champion:
         raise StoreError(f"{version} is the champion already.")
-    lines = judge(kept.folder(version), kept.folder(champion) if champion else None, load_corpus(data))
-    console.print(_lines_table(lines))
-    gate = [asdict(line) | {"passed": line.passed} for line in lines]
-    if failure := describe_failure(lines):
+    criteria = compare_bundles(kept.folder(version), kept.folder(champion) if champion else None, load_corpus(data))
+    console.print(_criteria_table(criteria))
+    gate = [asdict(criterion) | {"passed": criterion.passed} for criterion in criteria]
+    if failure := describe_failure(criteria):
         kept.refuse(version, failure, gate=gate)
         raise GateError(f"{version} is not promoted: {failure}.")
     kept.promote(version, instead_of=champion, gate=gate)
@@ -100,12 +100,14 @@ def _history_rows(store: "Store") -> list[dict[str, Any]]:
     ]
 
 
-def _lines_table(lines: Sequence["Line"]) -> Table:
+def _criteria_table(criteria: Sequence["Criterion"]) -> Table:
     from model.evaluation.comparison import format_value
 
-    table = Table("line", "champion", "challenger", "limit", "passed")
-    for line in lines:
-        champion = "" if line.champion is None else format_value(line.champion)
-        bound = ("≥ " if line.at_least else "≤ ") + format_value(line.limit)
-        table.add_row(line.name, champion, format_value(line.challenger), bound, "yes" if line.passed else "NO")
+    table = Table("criterion", "champion", "challenger", "limit", "passed")
+    for criterion in criteria:
+        champion = "" if criterion.champion is None else format_value(criterion.champion)
+        bound = ("≥ " if criterion.at_least else "≤ ") + format_value(criterion.limit)
+        table.add_row(
+            criterion.name, champion, format_value(criterion.challenger), bound, "yes" if criterion.passed else "NO"
+        )
     return table

@@ -1,4 +1,4 @@
-"""What the verbs share: the console, and the arguments that several of them take."""
+"""What the commands share: the console, and the arguments that several of them take."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Verbs that make and judge bundles: train, validate, evaluate."""
+"""Commands that make and evaluate bundles: train, validate, evaluate."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ from model.constants import GIVEN_FOLDER, MAX_SEED, OUTLIER_FOLDER
 if TYPE_CHECKING:
     from model.data.corpus import Corpus
 
-_MOST_OVERLAPS = 10
+_MAX_OVERLAPS = 10
 
 
 def train(
@@ -86,7 +86,7 @@ def validate(data: DataFolder) -> None:
     for row in report.labels:
         table.add_row(row.label, *map(str, (row.lines, row.names, row.lines - row.names, row.shared)))
     console.print(table)
-    for first, second, n in report.overlaps[:_MOST_OVERLAPS]:
+    for first, second, n in report.overlaps[:_MAX_OVERLAPS]:
         console.print(f"{n} names are both {first} and {second}.")
     if report.given_names or report.outliers:
         console.print(f"Beside them: {report.given_names} given names, {report.outliers} outliers.")
@@ -103,7 +103,7 @@ def evaluate(
         Path | None, typer.Option(help="Folder to write figures, plots and a model card to, as the bundle holds them.")
     ] = None,
 ) -> None:
-    """Judge a bundle on the test names of the folder that it was trained on, over all and per label."""
+    """Evaluate a bundle on the test names of the folder that it was trained on, over all and per label."""
     from dataclasses import asdict
 
     from model.data.corpus import load_corpus

@@ -1,4 +1,4 @@
-"""What training sees, epoch by epoch: names, given names, full names and outliers. Knows no network."""
+"""Sample what training sees in each epoch: names, given names, full names and outliers, in batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ from model.data.splitting import Split
 from model.errors import ConfigError
 from model.utils import Ids, build_vocabulary, encode, group_by_length
 
-_LARGEST_RATIO = 1000
-_SINGLE_GIVEN = (0.9, 0.95)  # of twenty given names, one is joined to another by a hyphen and one by a space
+_MAX_RATIO = 1000
+_GIVEN_NAME_SHARES = (0.9, 0.95)  # of twenty given names, one is joined to another by a hyphen and one by a space
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class SamplingConfig:
         if not 0 <= self.seed <= MAX_SEED:
             raise ConfigError(f"seed must be between 0 and {MAX_SEED}.")
         for ratio in ("emphasis", "given_names", "full_names", "outliers"):
-            if not 0 <= getattr(self, ratio) <= _LARGEST_RATIO:
-                raise ConfigError(f"{ratio} must be between 0 and {_LARGEST_RATIO}.")
+            if not 0 <= getattr(self, ratio) <= _MAX_RATIO:
+                raise ConfigError(f"{ratio} must be between 0 and {_MAX_RATIO}.")
         if not 0 <= self.character_dropout < 1:
             raise ConfigError("character_dropout must be at least 0 and below 1.")
 
@@ -52,7 +52,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Examples:
     """Examples of any lengths, in parallel; outliers have neither targets nor weight."""
 
     sequences: Sequence[Sequence[int]]
@@ -64,7 +64,7 @@ class _Rows:
 
 
 class BatchSampler:
-    """Shuffled batches of strings of one length, with characters dropped at random; each epoch deals anew."""
+    """Shuffled batches of strings of one length, with characters dropped at random; each epoch draws anew."""
 
     def __init__(self, split: Split, characters: tuple[str, ...], config: SamplingConfig) -> None:
         self._split, self._config = split, config
@@ -74,10 +74,10 @@ class BatchSampler:
         self._known = {*split.train.names, *(split.given.train.names if split.given else ())}
         self._one_hot = np.eye(len(split.train.labels), dtype=np.float32)
         self._weights = split.train.weights(config.emphasis)
-        names = self._aim(split.train.names, np.arange(len(split.train)), split.train.label_ids)
+        names = self._label(split.train.names, np.arange(len(split.train)), split.train.label_ids)
         self._names = replace(names, weights=self._weights.astype(np.float32))
 
-    def deal(self) -> list[Batch]:
+    def draw_epoch(self) -> list[Batch]:
         """Return the batches of one epoch."""
         outliers = self._outliers(round(self._config.outliers * len(self._split.train)))
         rows = _concatenate([self._names, *self._draw_given(), outliers])
@@ -97,15 +97,15 @@ class BatchSampler:
         rows = _concatenate([self._names, *self._draw_given()])
         return rows.sequences, rows.targets.argmax(axis=1)
 
-    def _draw_given(self) -> Iterator[_Rows]:
+    def _draw_given(self) -> Iterator[_Examples]:
         """Yield given names, double ones, and full names in either order; they differ from one call to the next."""
         if self._split.given is None:
             return
         train, given, n = self._split.train, self._split.given.train, len(self._split.train)
         weights = given.weights(self._config.emphasis)
         drawn = self._rng.choice(len(given), size=round(self._config.given_names * n), p=weights / weights.sum())
-        single, hyphened, spaced = np.split(drawn, (len(drawn) * np.array(_SINGLE_GIVEN)).astype(int))
-        yield self._aim(given.names, single, given.label_ids)
+        single, hyphened, spaced = np.split(drawn, (len(drawn) * np.array(_GIVEN_NAME_SHARES)).astype(int))
+        yield self._label(given.names, single, given.label_ids)
         chosen = self._rng.choice(n, size=round(self._config.full_names * n), p=self._weights / n)
         first, last = np.array_split(chosen, 2)
         for names, part, order, joint in (
@@ -115,18 +115,18 @@ class BatchSampler:
             (train, last, ORDERS[1], " "),
         ):
             composed = compose(given, names, part, order, self._rng, joint=joint)
-            yield self._aim(composed.names, np.arange(len(composed)), composed.label_ids)
+            yield self._label(composed.names, np.arange(len(composed)), composed.label_ids)
 
-    def _aim(self, names: Sequence[str], chosen: NDArray[np.intp], label_ids: Ids) -> _Rows:
+    def _label(self, names: Sequence[str], chosen: NDArray[np.intp], label_ids: Ids) -> _Examples:
         """Return the chosen names with their labels to aim at, all counting alike."""
         sequences = [encode(names[i], self._vocabulary) for i in chosen]
-        return _Rows(sequences, self._one_hot[label_ids[chosen]], np.ones(len(chosen), dtype=np.float32))
+        return _Examples(sequences, self._one_hot[label_ids[chosen]], np.ones(len(chosen), dtype=np.float32))
 
-    def _outliers(self, n: int) -> _Rows:
+    def _outliers(self, n: int) -> _Examples:
         drawn = training_outliers(self._letters, self._split.train.names, self._split.outliers[0], n, self._rng)
         sequences = [encode(text, self._vocabulary) for text in drawn if text not in self._known]
         targets = np.zeros((len(sequences), len(self._one_hot)), dtype=np.float32)
-        return _Rows(sequences, targets, np.zeros(len(sequences), dtype=np.float32))
+        return _Examples(sequences, targets, np.zeros(len(sequences), dtype=np.float32))
 
     def _drop(self, ids: Ids) -> Ids:
         # Teaches UNKNOWN, and to not lean on any one letter; the boundary marks stay.
@@ -134,8 +134,8 @@ class BatchSampler:
         return np.where(dropped & (ids != START_ID) & (ids != END_ID), UNKNOWN_ID, ids)
 
 
-def _concatenate(parts: Sequence[_Rows]) -> _Rows:
-    return _Rows(
+def _concatenate(parts: Sequence[_Examples]) -> _Examples:
+    return _Examples(
         [sequence for part in parts for sequence in part.sequences],
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.weights for part in parts]),

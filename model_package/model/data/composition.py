@@ -1,4 +1,4 @@
-"""Full names and double ones, made of the names of one label. Knows no file and no network."""
+"""Compose full names and double names from the names of one label."""
 
 from typing import Final, Literal
 
@@ -40,7 +40,7 @@ def compose(
 
 
 def slices(split: Split) -> dict[str, Dataset]:
-    """Return the held-out sets that a model is judged on; the first, the test names, is the one that counts."""
+    """Return the held-out sets that a model is evaluated on; the first, the test names, is the one that counts."""
     found = {"test": split.test}
     if split.given is None or not len(split.given.test):
         return found

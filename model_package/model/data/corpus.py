@@ -1,4 +1,4 @@
-"""A folder of `<Label>.txt` files to a data set: read, check, dedupe. Knows no split and no network, writes nothing."""
+"""Read a folder of `<Label>.txt` files into a data set: check, fold, dedupe."""
 
 import hashlib
 import math
@@ -15,8 +15,8 @@ from model.constants import GIVEN_FOLDER, MAX_LABEL_LENGTH, MIN_CHARACTER_COUNT,
 from model.errors import DataError, InvalidNameError
 from model.utils import Ids, fold
 
-_HALF_COMMON = 100  # a name of this rank is half as common as the first one
-_HEAD = 100  # names at the top of a file tell whether it is in alphabetical order
+_HALF_WEIGHT_RANK = 100  # a name of this rank is half as common as the first one
+_HEAD_SIZE = 100  # names at the top of a file tell whether it is in alphabetical order
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Dataset:
 
     def commonness(self) -> NDArray[np.float64]:
         """Return how common each name (N,) is: 1 for the most common of a label, falling to 0 with its rank."""
-        return np.asarray(1 / (1 + self.ranks / _HALF_COMMON))
+        return np.asarray(1 / (1 + self.ranks / _HALF_WEIGHT_RANK))
 
     def head(self) -> set[str]:
         """Return the most common names of each ranked label: a hundred, at most a third of what it has."""
-        sizes = np.minimum(_HEAD, np.bincount(self.label_ids, minlength=len(self.labels)) // 3)[self.label_ids]
+        sizes = np.minimum(_HEAD_SIZE, np.bincount(self.label_ids, minlength=len(self.labels)) // 3)[self.label_ids]
         return {self.names[i] for i in np.flatnonzero(self.ranks < sizes)}
 
     def take(self, mask: np.ndarray) -> "Dataset":
@@ -170,13 +170,13 @@ def build_dataset(names_by_label: Mapping[str, list[str]]) -> Dataset:
 
 def _dedupe(labels: tuple[str, ...], names_by_label: Mapping[str, list[str]]) -> Dataset:
     ranks = [_rank(list(dict.fromkeys(names_by_label.get(label, [])))) for label in labels]
-    names, name_ranks = zip(*(row for own in ranks for row in sorted(own.items())), strict=True)
-    label_ids = np.repeat(np.arange(len(labels), dtype=np.int64), [len(own) for own in ranks])
+    names, name_ranks = zip(*(row for label_ranks in ranks for row in sorted(label_ranks.items())), strict=True)
+    label_ids = np.repeat(np.arange(len(labels), dtype=np.int64), [len(label_ranks) for label_ranks in ranks])
     return Dataset(labels, names, label_ids, np.array(name_ranks))
 
 
 def _rank(names: list[str]) -> dict[str, float]:
-    descents = [a > b for a, b in pairwise(names[:_HEAD])]
+    descents = [a > b for a, b in pairwise(names[:_HEAD_SIZE])]
     # upwards or downwards, but for some marked letters that an alphabet orders otherwise
     alphabetical = not len(descents) / 5 < sum(descents) < 4 * len(descents) / 5
     return {name: math.inf if alphabetical else float(rank) for rank, name in enumerate(names)}

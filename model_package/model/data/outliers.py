@@ -1,4 +1,4 @@
-"""Strings that are of no label: letters at random, fingers on a keyboard, and those that the corpus lists."""
+"""Make strings that are of no label: random letters, keyboard mashes, and those that the corpus lists."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,8 +9,8 @@ import numpy as np
 from model.constants import MAX_NAME_LENGTH
 from model.data.splitting import Split
 
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_HELD_OUT = 15_000  # of which a fifth is held out
+_KEYBOARD_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_N_HELD_OUT = 15_000  # of which a fifth is held out
 _HELD_OUT_SEED = 2**32  # no training has it
 
 
@@ -20,9 +20,9 @@ def held_out_outliers(split: Split, characters: Sequence[str]) -> dict[str, list
     known = _names(split) | (_names(split.given) if split.given else set())
     kinds = {
         "random letters": _only(
-            random_strings(letters_of(characters), split.test.names, _HELD_OUT, rng), held_out=True
+            random_strings(letters_of(characters), split.test.names, _N_HELD_OUT, rng), held_out=True
         ),
-        "keyboard mashes": _only(keyboard_mashes(split.test.names, _HELD_OUT, rng), held_out=True),
+        "keyboard mashes": _only(keyboard_mashes(split.test.names, _N_HELD_OUT, rng), held_out=True),
         "listed outliers": list(split.outliers[2]),
         "pairs of listed outliers": [_join(*pair) for pair in pairwise(split.outliers[2])],
     }
@@ -85,15 +85,15 @@ def _join(first: str, second: str) -> str:
 
 def _mash(length: int, rng: np.random.Generator) -> str:
     if rng.random() < 0.3:  # along a row, either way, again if it ends
-        row = _ROWS[rng.integers(len(_ROWS))][:: 1 if rng.random() < 0.7 else -1]
+        row = _KEYBOARD_ROWS[rng.integers(len(_KEYBOARD_ROWS))][:: 1 if rng.random() < 0.7 else -1]
         start = int(rng.integers(len(row)))
         return (row[start:] + row * MAX_NAME_LENGTH)[:length]
-    row_id = int(rng.integers(len(_ROWS)))
-    column, typed = int(rng.integers(len(_ROWS[row_id]))), ""
+    row_id = int(rng.integers(len(_KEYBOARD_ROWS)))
+    column, typed = int(rng.integers(len(_KEYBOARD_ROWS[row_id]))), ""
     for step, turn in zip(
         rng.choice([-2, -1, 1, 2], size=length), rng.choice([0, 0, 0, -1, 1], size=length), strict=True
     ):
-        typed += _ROWS[row_id][column]
-        row_id = min(max(row_id + int(turn), 0), len(_ROWS) - 1)
-        column = min(max(column + int(step), 0), len(_ROWS[row_id]) - 1)
+        typed += _KEYBOARD_ROWS[row_id][column]
+        row_id = min(max(row_id + int(turn), 0), len(_KEYBOARD_ROWS) - 1)
+        column = min(max(column + int(step), 0), len(_KEYBOARD_ROWS[row_id]) - 1)
     return typed

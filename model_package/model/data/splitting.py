@@ -1,4 +1,4 @@
-"""A corpus to parts that share no string: train, validation, test. Knows no file and no network."""
+"""Split a corpus into train, validation and test parts that share no string."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -31,39 +31,39 @@ def split_corpus(corpus: Corpus, seed: int) -> Split:
     given = _split(corpus.given, seed, part_of) if corpus.given else None
     if given and not len(given.train):  # a handful of given names is nothing to learn from
         given = None
-    dealt = sorted(corpus.outliers, key=partial(_hash, seed))
-    tenth = -(-len(dealt) // 10)
-    outliers = (tuple(dealt[2 * tenth :]), tuple(dealt[tenth : 2 * tenth]), tuple(dealt[:tenth]))
+    shuffled = sorted(corpus.outliers, key=partial(_hash, seed))
+    tenth = -(-len(shuffled) // 10)
+    outliers = (tuple(shuffled[2 * tenth :]), tuple(shuffled[tenth : 2 * tenth]), tuple(shuffled[:tenth]))
     return Split(names.train, names.validation, names.test, given, outliers)
 
 
 def split_dataset(dataset: Dataset, seed: int) -> Split:
     """Split 80/10/10 by folded name, stratified by label; a name shared by labels goes to one part whole.
 
-    The most common names of a ranked label always train: everyone asks for them, and what is to be judged is the rest.
+    The most common names of a ranked label always train: everyone asks for them, and the rest is what to measure.
     Every label gets at least one name of its own in each part unless it shares nearly all of them with others.
     """
     return _split(dataset, seed, {})
 
 
 def _split(dataset: Dataset, seed: int, part_of: dict[str, int]) -> Split:
-    """Split; names that stand in `part_of` are dealt already, and the others are added to it.
+    """Split; names that stand in `part_of` are assigned already, and the others are added to it.
 
-    A label's names are dealt in the order of their hashes: when names are added later, nearly all of those that are
+    A label's names are assigned in the order of their hashes: when names are added later, nearly all of those that are
     held out stay so, and versions of the data can be compared on them.
     """
     head = dataset.head()
     for name in head:
         part_of.setdefault(name, 0)
-    # Small labels first: what they share with larger ones is then dealt by their own proportions.
+    # Small labels first: what they share with larger ones is then assigned by their own proportions.
     for label_id in np.argsort(np.bincount(dataset.label_ids, minlength=len(dataset.labels)), kind="stable"):
-        own = sorted(
+        label_names = sorted(
             (dataset.names[i] for i in np.flatnonzero(dataset.label_ids == label_id)), key=partial(_hash, seed)
         )
-        undealt = [name for name in own if name not in part_of]
-        free = sum(name not in head for name in own)
-        held_out = max(1, len(undealt) * len(own) // (10 * max(1, free)))
-        for position, name in enumerate(undealt):
+        unassigned = [name for name in label_names if name not in part_of]
+        free = sum(name not in head for name in label_names)
+        held_out = max(1, len(unassigned) * len(label_names) // (10 * max(1, free)))
+        for position, name in enumerate(unassigned):
             part_of[name] = 2 if position < held_out else 1 if position < 2 * held_out else 0
     parts = np.array([part_of[name] for name in dataset.names])
     return Split(dataset.take(parts == 0), dataset.take(parts == 1), dataset.take(parts == 2))

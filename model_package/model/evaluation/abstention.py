@@ -1,4 +1,4 @@
-"""How well strings that are no names are told from names, by a bundle's familiarity with them. Knows no plot."""
+"""Measure how well a bundle tells strings that are no names from names, by its familiarity with them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ class AbstentionReport:
     outliers: dict[str, Rejection]
 
 
-def judge_abstention(
+def evaluate_abstention(
     predictor: Predictor, slices: Mapping[str, Dataset], outliers: Mapping[str, Sequence[str]]
 ) -> AbstentionReport:
-    """Judge what a bundle refuses; the outliers are measured against the first slice."""
+    """Measure what a bundle refuses; the outliers are measured against the first slice."""
     threshold = predictor.metadata.abstention_threshold
     familiarity = {name: predictor.familiarity(dataset.names) for name, dataset in slices.items()}
     names = next(iter(familiarity.values()))
@@ -49,9 +49,9 @@ def judge_abstention(
 def _by_label(dataset: Dataset, refused: NDArray[np.bool_]) -> dict[str, float]:
     """Return, for each label that has names, the share of them that is refused (N,), largest first."""
     shares = {
-        label: float(refused[own].mean())
+        label: float(refused[rows].mean())
         for label_id, label in enumerate(dataset.labels)
-        if (own := dataset.label_ids == label_id).any()
+        if (rows := dataset.label_ids == label_id).any()
     }
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
 

@@ -1,4 +1,4 @@
-"""Which labels are taken for which: counts, pairs, the surest mistakes. Knows no network and no file."""
+"""Count which labels are confused: a matrix, pairs, the most confident mistakes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

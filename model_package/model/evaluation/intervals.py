@@ -1,4 +1,4 @@
-"""How far a figure could be off by chance: 95% intervals. Knows no metric and no label."""
+"""95% confidence intervals: Wilson's for proportions, the bootstrap for any metric."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -14,7 +14,7 @@ Draws = NDArray[np.int64]
 _TAIL = 0.025
 _NORMAL_QUANTILE = 1.959964
 _RESAMPLES = 1000
-_POSITIONS_AT_ONCE = 1_000_000  # bounds memory, whatever N is
+_MAX_BLOCK = 1_000_000  # bounds memory, whatever N is
 _SEED = 0
 
 
@@ -38,7 +38,7 @@ def bootstrap(figures: Callable[[Draws], Mapping[str, NDArray[np.float64]]], n: 
     a calibration error grows with any noise. So the percentiles are moved back by as much as the resamples' mean is
     off. Efron and Tibshirani, "An Introduction to the Bootstrap", 1993.
     """
-    parts = [figures(draws) for draws in _draws(n)]
+    parts = [figures(draws) for draws in resamples(n, _RESAMPLES)]
     intervals = {}
     for name, value in figures(np.arange(n)[None]).items():
         resampled = np.concatenate([part[name] for part in parts])
@@ -47,8 +47,9 @@ def bootstrap(figures: Callable[[Draws], Mapping[str, NDArray[np.float64]]], n: 
     return intervals
 
 
-def _draws(n: int) -> Iterator[Draws]:
+def resamples(n: int, count: int) -> Iterator[Draws]:
+    """Yield `count` resamples of n rows with replacement, a block (R, n) at a time; always the same ones."""
     rng = np.random.default_rng(_SEED)
-    at_once = max(1, _POSITIONS_AT_ONCE // n)
-    for done in range(0, _RESAMPLES, at_once):
-        yield rng.integers(n, size=(min(at_once, _RESAMPLES - done), n))
+    block = max(1, _MAX_BLOCK // n)
+    for done in range(0, count, block):
+        yield rng.integers(n, size=(min(block, count - done), n))

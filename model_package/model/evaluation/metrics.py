@@ -1,10 +1,10 @@
-"""Judge log-probabilities against labels: figures over all and per label, how sure they are, and calibration.
+"""Metrics of log-probabilities against labels: overall, per label, with intervals, and calibration."""
 
-Knows no network and no file.
-"""
-
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,16 +53,91 @@ class CalibrationBin:
     accuracy_interval: Interval
 
 
+@dataclass(frozen=True)
+class Answers:
+    """A model's answers to N labelled names: labels predicted (N,), with what confidence (N,).
+
+    Its methods take positions of resamples (R, N) and return a value for each resample (R,).
+    """
+
+    label_ids: Ids
+    predicted: Ids
+    confidence: NDArray[np.float64]
+    n_labels: int
+
+    @classmethod
+    def from_log_probs(cls, log_probs: NDArray[np.float64], label_ids: Ids) -> Self:
+        """Return the most probable answers of log-probabilities (N, L)."""
+        return cls(label_ids, log_probs.argmax(axis=1), np.exp(log_probs.max(axis=1)), log_probs.shape[1])
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each answer (N,) is true."""
+        return np.equal(self.predicted, self.label_ids)
+
+    @cached_property
+    def bins(self) -> Ids:
+        """The bin of equal width in which the confidence of each answer (N,) lies."""
+        return np.minimum((self.confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+
+    def accuracy(self, draws: Draws) -> NDArray[np.float64]:
+        """Return the share of true answers."""
+        return np.asarray(self.right[draws].mean(axis=1))
+
+    def macro_f1(self, draws: Draws) -> NDArray[np.float64]:
+        """Return the mean F1 over the labels that occur."""
+        n_true, _, _, f1 = self._label_scores(draws)
+        return np.asarray(f1.sum(axis=1) / (n_true > 0).sum(axis=1))
+
+    def balanced_accuracy(self, draws: Draws) -> NDArray[np.float64]:
+        """Return the mean recall over the labels that occur."""
+        n_true, _, recall, _ = self._label_scores(draws)
+        return np.asarray(recall.sum(axis=1) / (n_true > 0).sum(axis=1))
+
+    def calibration_error(self, draws: Draws) -> NDArray[np.float64]:
+        """Return the mean gap between confidence and accuracy over the bins.
+
+        Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
+        """
+        gaps = _count(self.bins[draws], CALIBRATION_BINS, (self.right - self.confidence)[draws])
+        return np.asarray(np.abs(gaps).sum(axis=1) / draws.shape[1])
+
+    def _label_scores(
+        self, draws: Draws
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return how often each label occurs, and its precision, recall and F1 (R, L)."""
+        label_ids = self.label_ids[draws]
+        n_true, n_predicted = _count(label_ids, self.n_labels), _count(self.predicted[draws], self.n_labels)
+        n_right = _count(label_ids, self.n_labels, self.right[draws].astype(np.float64))
+        return n_true, *_scores(n_true, n_predicted, n_right)
+
+
 def evaluate(log_probs: NDArray[np.float64], label_ids: Ids, labels: tuple[str, ...]) -> Metrics:
     """Return the metrics of log-probabilities (N, L) against true labels (N,); means run over labels that occur."""
-    figures = _Outcomes(log_probs, label_ids, len(labels)).figures(np.arange(len(label_ids))[None])
-    return Metrics(n=len(label_ids), **{name: float(values[0]) for name, values in figures.items()})
+    assert log_probs.shape[1] == len(labels)
+    values = _metrics(log_probs, label_ids)(np.arange(len(label_ids))[None])
+    return Metrics(n=len(label_ids), **{name: float(value[0]) for name, value in values.items()})
 
 
-def metric_intervals(log_probs: NDArray[np.float64], label_ids: Ids, labels: tuple[str, ...]) -> dict[str, Interval]:
+def metric_intervals(log_probs: NDArray[np.float64], label_ids: Ids) -> dict[str, Interval]:
     """Return a 95% interval for each metric of `evaluate`: how it would vary over other names of the same kind."""
-    intervals = bootstrap(_Outcomes(log_probs, label_ids, len(labels)).figures, len(label_ids))
+    intervals = bootstrap(_metrics(log_probs, label_ids), len(label_ids))
     return {name: (max(low, 0), min(high, inf if name == "nll" else 1)) for name, (low, high) in intervals.items()}
+
+
+def _metrics(log_probs: NDArray[np.float64], label_ids: Ids) -> Callable[[Draws], dict[str, NDArray[np.float64]]]:
+    """Return a function from resamples (R, N) to every metric (R,) of them."""
+    answers = Answers.from_log_probs(log_probs, label_ids)
+    in_top_3 = (np.argsort(-log_probs, axis=1, kind="stable")[:, :3] == label_ids[:, None]).any(axis=1)
+    nll = -log_probs[np.arange(len(label_ids)), label_ids]
+    return lambda draws: {
+        "accuracy": answers.accuracy(draws),
+        "top_3_accuracy": in_top_3[draws].mean(axis=1),
+        "macro_f1": answers.macro_f1(draws),
+        "balanced_accuracy": answers.balanced_accuracy(draws),
+        "nll": nll[draws].mean(axis=1),
+        "expected_calibration_error": answers.calibration_error(draws),
+    }
 
 
 def label_metrics(log_probs: NDArray[np.float64], label_ids: Ids, labels: tuple[str, ...]) -> list[LabelMetrics]:
@@ -80,53 +155,14 @@ def label_metrics(log_probs: NDArray[np.float64], label_ids: Ids, labels: tuple[
 
 def calibration_bins(log_probs: NDArray[np.float64], label_ids: Ids) -> list[CalibrationBin]:
     """Return 15 equal-width bins of confidence with the accuracy in each."""
-    outcomes = _Outcomes(log_probs, label_ids, log_probs.shape[1])
+    answers = Answers.from_log_probs(log_probs, label_ids)
     n, confident, right = (
-        np.bincount(outcomes.bins, weights, CALIBRATION_BINS) for weights in (None, outcomes.confidence, outcomes.right)
+        np.bincount(answers.bins, weights, CALIBRATION_BINS) for weights in (None, answers.confidence, answers.right)
     )
     edges = (np.arange(CALIBRATION_BINS + 1) / CALIBRATION_BINS).tolist()
     means = ((total / np.maximum(n, 1)).tolist() for total in (confident, right))
     columns = (edges[:-1], edges[1:], n.tolist(), *means, wilson(right.astype(np.int64), n))
     return [CalibrationBin(*row) for row in zip(*columns, strict=True)]
-
-
-class _Outcomes:
-    """What became of N labelled names; figures of any resample of them follow without their log-probabilities."""
-
-    def __init__(self, log_probs: NDArray[np.float64], label_ids: Ids, n_labels: int) -> None:
-        ranked = np.argsort(-log_probs, axis=1, kind="stable")
-        self._n_labels = n_labels
-        self._label_ids = label_ids
-        self._predicted = ranked[:, 0]
-        self._in_top_3 = (ranked[:, :3] == label_ids[:, None]).any(axis=1)
-        self._nll = -log_probs[np.arange(len(label_ids)), label_ids]
-        self.right = self._predicted == label_ids
-        self.confidence = np.exp(log_probs.max(axis=1))
-        self.bins = np.minimum((self.confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-
-    def figures(self, draws: Draws) -> dict[str, NDArray[np.float64]]:
-        """Return the metrics (R,) of R resamples (R, N)."""
-        right = self.right[draws]
-        n_true, n_predicted = (_count(ids[draws], self._n_labels) for ids in (self._label_ids, self._predicted))
-        n_right = _count(np.where(right, self._label_ids[draws], self._n_labels), self._n_labels + 1)[:, :-1]
-        _, recall, f1 = _scores(n_true, n_predicted, n_right)
-        n_occurring = (n_true > 0).sum(axis=1)
-        return {
-            "accuracy": right.mean(axis=1),
-            "top_3_accuracy": self._in_top_3[draws].mean(axis=1),
-            "macro_f1": f1.sum(axis=1) / n_occurring,
-            "balanced_accuracy": recall.sum(axis=1) / n_occurring,
-            "nll": self._nll[draws].mean(axis=1),
-            "expected_calibration_error": self._calibration_error(draws),
-        }
-
-    def _calibration_error(self, draws: Draws) -> NDArray[np.float64]:
-        """Return the mean gap between confidence and accuracy over the bins, per resample (R,).
-
-        Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
-        """
-        gaps = _count(self.bins[draws], CALIBRATION_BINS, (self.right - self.confidence)[draws])
-        return np.asarray(np.abs(gaps).sum(axis=1) / draws.shape[1])
 
 
 def _count(ids: Ids, n_ids: int, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A model card in Markdown, in the sections that model hubs have made usual. Knows no plot and no file.
+"""Write a model card in Markdown, in the sections that model hubs have made usual.
 
 It holds for any labels: what they mean is the business of whoever made the lists.
 """
@@ -23,19 +23,19 @@ _METRICS = {
     "expected_calibration_error": "expected calibration error",
 }
 _METRICS_OF_A_SLICE = ("accuracy", "top_3_accuracy", "macro_f1", "nll")
-_MOST_ROWS = 10
+_MAX_ROWS = 10
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
-def write_card(predictor: Predictor, judgements: Mapping[str, SliceEvaluation], abstention: AbstentionReport) -> str:
-    """Return the card of a bundle from its judgement on each slice, of which the first is told in detail."""
+def write_card(predictor: Predictor, evaluations: Mapping[str, SliceEvaluation], abstention: AbstentionReport) -> str:
+    """Return the card of a bundle from its evaluation on each slice, the first of them in detail."""
     metadata = predictor.metadata
-    main = next(iter(judgements.values()))
+    main = next(iter(evaluations.values()))
     sections = (
         _purpose(metadata),
         _data(metadata, main.metrics.n),
         _training(metadata, predictor.n_parameters),
-        _figures(judgements),
+        _figures(evaluations),
         _calibration(main),
         _abstention(abstention),
         _labels(main),
@@ -75,8 +75,8 @@ Labels: {", ".join(map(_escape, metadata.labels))}."""
 
 
 def _training(metadata: BundleMetadata, n_parameters: int) -> str:
-    own_rows = {"epochs", "best_epoch", "language_model_share"}
-    settings = {key: value for key, value in metadata.training.items() if key not in own_rows}
+    separate_rows = {"epochs", "best_epoch", "language_model_share"}
+    settings = {key: value for key, value in metadata.training.items() if key not in separate_rows}
     rows = (
         ("architecture", f"{metadata.architecture}, {n_parameters:,} parameters"),
         ("shape", _pairs({key: value for key, value in metadata.config.items() if key != "architecture"})),
@@ -97,10 +97,12 @@ def _training(metadata: BundleMetadata, n_parameters: int) -> str:
 Training names are learned under noise and count by how common they are, so the two losses do not compare."""
 
 
-def _figures(judgements: Mapping[str, SliceEvaluation]) -> str:
-    main = next(iter(judgements.values()))
+def _figures(evaluations: Mapping[str, SliceEvaluation]) -> str:
+    main = next(iter(evaluations.values()))
     rows = ((title, *_metric(main, metric)) for metric, title in _METRICS.items())
-    slices = ((_escape(name), f"{judged.metrics.n:,}", *_summary(judged)) for name, judged in judgements.items())
+    slices = (
+        (_escape(name), f"{evaluation.metrics.n:,}", *_summary(evaluation)) for name, evaluation in evaluations.items()
+    )
     columns = ("slice", "names", *(_METRICS[metric] for metric in _METRICS_OF_A_SLICE))
     return f"""## Figures
 
@@ -113,9 +115,9 @@ An interval says how a figure would vary over other names of the same kind (boot
 {_table(columns, slices)}"""
 
 
-def _summary(judged: SliceEvaluation) -> Iterable[str]:
+def _summary(evaluation: SliceEvaluation) -> Iterable[str]:
     for metric in _METRICS_OF_A_SLICE:
-        yield "{} ({})".format(*_metric(judged, metric))
+        yield "{} ({})".format(*_metric(evaluation, metric))
 
 
 def _calibration(main: SliceEvaluation) -> str:
@@ -152,7 +154,7 @@ It is uneven: the labels whose test names are called unfamiliar most often are {
 
 
 def _labels(main: SliceEvaluation) -> str:
-    weakest = sorted((row for row in main.labels if row.n), key=lambda row: row.f1)[:_MOST_ROWS]
+    weakest = sorted((row for row in main.labels if row.n), key=lambda row: row.f1)[:_MAX_ROWS]
     rows = ((_escape(row.label), str(row.n), f"{row.f1:.3f}", *_label_figures(row)) for row in weakest)
     return f"""### Weakest labels
 
@@ -169,11 +171,11 @@ def _label_figures(row: LabelMetrics) -> Iterable[str]:
 def _confusions(main: SliceEvaluation) -> str:
     pairs = (
         (_escape(pair.first), _escape(pair.second), str(pair.first_as_second), str(pair.second_as_first))
-        for pair in main.pairs[:_MOST_ROWS]
+        for pair in main.pairs[:_MAX_ROWS]
     )
     mistakes = (
         (_escape(row.name), _escape(row.label), _escape(row.predicted), f"{row.confidence:.1%}")
-        for row in main.mistakes[:_MOST_ROWS]
+        for row in main.mistakes[:_MAX_ROWS]
     )
     return f"""### Most confused labels
 
@@ -202,8 +204,8 @@ without knowing the language, and is a gap to it otherwise.",
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _metric(judged: SliceEvaluation, metric: str) -> tuple[str, str]:
-    return _figure(getattr(judged.metrics, metric), judged.intervals[metric])
+def _metric(evaluation: SliceEvaluation, metric: str) -> tuple[str, str]:
+    return _figure(getattr(evaluation.metrics, metric), evaluation.intervals[metric])
 
 
 def _figure(value: float, interval: Interval) -> tuple[str, str]:

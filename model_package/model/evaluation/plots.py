@@ -1,4 +1,4 @@
-"""A model's report in pictures: PNG bytes. The only importer of matplotlib; knows no model and no file.
+"""Draw a model's report as PNG bytes. The only importer of matplotlib.
 
 Figures are drawn without pyplot, in matplotlib's own style whatever the user's is, so the same figures give the same
 bytes.
@@ -25,12 +25,12 @@ from model.evaluation.confusion import ConfusedPair, order_by_confusion
 from model.evaluation.metrics import CalibrationBin, LabelMetrics
 
 _DPI = 110
-_INK, _PALE_INK, _FAINT, _RIGHT, _WRONG = "#24292f", "#6e7781", "#d0d7de", "#33658a", "#c8553d"
+_INK, _PALE_INK, _GRID_COLOUR, _RIGHT_COLOUR, _WRONG_COLOUR = "#24292f", "#6e7781", "#d0d7de", "#33658a", "#c8553d"
 _STYLE: Any = {
     "font.size": 9,
     "text.color": _INK,
     "text.parse_math": False,  # a label may hold a dollar sign
-    "axes.edgecolor": _FAINT,
+    "axes.edgecolor": _GRID_COLOUR,
     "axes.labelcolor": _INK,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -41,7 +41,7 @@ _STYLE: Any = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
-    "grid.color": _FAINT,
+    "grid.color": _GRID_COLOUR,
     "grid.linewidth": 0.6,
     "xtick.color": _INK,
     "ytick.color": _INK,
@@ -52,16 +52,16 @@ _STYLE: Any = {
 }
 # For letters that matplotlib's own font lacks; those that are not installed are passed over.
 _FALLBACK_FONTS = ("Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei", "Arial Unicode MS")
-_DARKEST_MISTAKE = 0.3  # a share of names; more is as dark
-_MOST_LABELS = 50  # more cannot be read in one picture
-_MOST_PAIRS = 20
-_LONGEST_LABEL = 22
+_MAX_MISTAKE_SHARE = 0.3  # a share of names; more is as dark
+_MAX_LABELS = 50  # more cannot be read in one picture
+_MAX_PAIRS = 20
+_MAX_LABEL_LENGTH = 22
 
 
 def confusion_matrix(confusions: NDArray[np.int64], labels: Sequence[str]) -> bytes:
     """Draw how many in a hundred names of each label (L, L) were given each label, confused ones side by side."""
     wrong = confusions - np.diag(np.diag(confusions))
-    shown = np.sort(np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:_MOST_LABELS])
+    shown = np.sort(np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:_MAX_LABELS])
     shown = shown[order_by_confusion(confusions[np.ix_(shown, shown)])]
     shares = confusions[np.ix_(shown, shown)] / np.maximum(confusions[shown].sum(axis=1, keepdims=True), 1)
     names = [_short(labels[i]) for i in shown]
@@ -79,7 +79,7 @@ def confusion_matrix(confusions: NDArray[np.int64], labels: Sequence[str]) -> by
 def _draw_shares(axes: Axes, shares: NDArray[np.float64], font_size: float) -> None:
     """Colour right answers and mistakes each on its own scale, and write down what is 2% or more."""
     right = np.eye(len(shares), dtype=bool)
-    for mask, hue, darkest in ((right, _RIGHT, 1.0), (~right, _WRONG, _DARKEST_MISTAKE)):
+    for mask, hue, darkest in ((right, _RIGHT_COLOUR, 1.0), (~right, _WRONG_COLOUR, _MAX_MISTAKE_SHARE)):
         colours = LinearSegmentedColormap.from_list(hue, ["white", hue])
         axes.imshow(np.ma.array(shares, mask=~mask), cmap=colours, vmin=0, vmax=darkest)
         for row, column in zip(*np.nonzero(mask & (shares >= 0.02)), strict=True):
@@ -103,12 +103,12 @@ def reliability(bins: Sequence[CalibrationBin]) -> bytes:
         upper.plot((0, 1), (0, 1), color=_INK, linewidth=0.8, linestyle=(0, (4, 4)))
         upper.text(0.03, 0.94, "right more often than said", color=_PALE_INK)
         upper.text(0.97, 0.04, "right less often than said", color=_PALE_INK, ha="right")
-        upper.errorbar(confidence, accuracy, yerr=ends, fmt="o", color=_RIGHT, clip_on=False)
+        upper.errorbar(confidence, accuracy, yerr=ends, fmt="o", color=_RIGHT_COLOUR, clip_on=False)
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share of right answers")
         upper.set_title("Is an answer right as often as its probability says?")
         upper.grid()
         lefts, heights = [row.lower for row in bins], [row.n for row in bins]
-        lower.bar(lefts, heights, 1 / len(bins), align="edge", color=_RIGHT, edgecolor="white")
+        lower.bar(lefts, heights, 1 / len(bins), align="edge", color=_RIGHT_COLOUR, edgecolor="white")
         lower.set(xlabel="probability of the answer", ylabel="names")
         for axis in (lower.xaxis, upper.yaxis):
             axis.set_major_formatter(PercentFormatter(1))
@@ -121,9 +121,9 @@ def learning_curve(epochs: Sequence[Mapping[str, float]], best_epoch: int) -> by
     with _figure(8.6, 3.8) as (figure, png):
         loss, accuracy = figure.subplots(1, 2)
         for axes, column, colour, what in (
-            (loss, "train_loss", _RIGHT, "on the training names"),
-            (loss, "validation_nll", _WRONG, "on the validation names"),
-            (accuracy, "validation_accuracy", _WRONG, "on the validation names"),
+            (loss, "train_loss", _RIGHT_COLOUR, "on the training names"),
+            (loss, "validation_nll", _WRONG_COLOUR, "on the validation names"),
+            (accuracy, "validation_accuracy", _WRONG_COLOUR, "on the validation names"),
         ):
             axes.plot(numbers, [epoch[column] for epoch in epochs], "o-", color=colour, label=what)
         for axes, title in ((loss, "Loss, in nats a name"), (accuracy, "Accuracy")):
@@ -139,16 +139,16 @@ def learning_curve(epochs: Sequence[Mapping[str, float]], best_epoch: int) -> by
 def label_scores(rows: Sequence[LabelMetrics]) -> bytes:
     """Draw F1 and recall with its interval per label, best first; of many labels, the weakest."""
     known = sorted((row for row in rows if row.n), key=lambda row: -row.f1)
-    shown = known[-_MOST_LABELS:]
+    shown = known[-_MAX_LABELS:]
     whose = f"the {len(shown)} weakest labels" if len(shown) < len(known) else "each label"
     recall = np.array([row.recall for row in shown])
     ends = np.abs(np.array([row.recall_interval for row in shown]).T - recall)
     places = np.arange(len(shown))
     with _figure(7, 1.6 + 0.19 * len(shown)) as (figure, png):
         axes = figure.subplots()
-        axes.barh(places, [row.f1 for row in shown], color=_FAINT, label="F1")
+        axes.barh(places, [row.f1 for row in shown], color=_GRID_COLOUR, label="F1")
         label = "recall, with its 95% interval"
-        axes.errorbar(recall, places, xerr=ends, fmt="o", color=_RIGHT, clip_on=False, label=label)
+        axes.errorbar(recall, places, xerr=ends, fmt="o", color=_RIGHT_COLOUR, clip_on=False, label=label)
         axes.set_yticks(places, [f"{_short(row.label)}  {row.f1:.2f}" for row in shown])
         axes.set(xlim=(0, 1), ylim=(len(shown) - 0.4, -0.6), title=f"F1 and recall of {whose}")
         axes.grid(axis="x")
@@ -158,13 +158,13 @@ def label_scores(rows: Sequence[LabelMetrics]) -> bytes:
 
 def confused_pairs(pairs: Sequence[ConfusedPair]) -> bytes:
     """Draw the pairs of labels that are confused most often, each way."""
-    shown = pairs[:_MOST_PAIRS]
+    shown = pairs[:_MAX_PAIRS]
     places = range(len(shown))
     one_way, other_way = [pair.first_as_second for pair in shown], [pair.second_as_first for pair in shown]
     with _figure(7, 1.8 + 0.24 * len(shown)) as (figure, png):
         axes = figure.subplots()
-        axes.barh(places, one_way, color=_WRONG, label="the first taken for the second")
-        axes.barh(places, other_way, left=one_way, color=_FAINT, label="the second taken for the first")
+        axes.barh(places, one_way, color=_WRONG_COLOUR, label="the first taken for the second")
+        axes.barh(places, other_way, left=one_way, color=_GRID_COLOUR, label="the second taken for the first")
         for place, pair in enumerate(shown):
             text = f" {pair.first_as_second} + {pair.second_as_first}"
             axes.text(pair.n, place, text, color=_PALE_INK, va="center", size=8)
@@ -185,8 +185,10 @@ def abstention(report: AbstentionReport) -> bytes:
     edges = np.linspace(first, last, 61)
     with _figure(7, 3.8) as (figure, png):
         axes = figure.subplots()
-        axes.stairs(_shares(report.familiarity, edges), edges, label="test names", fill=True, color=_FAINT)
-        for (kind, found), colour in zip(report.outliers.items(), (_WRONG, _RIGHT, _INK, _PALE_INK), strict=False):
+        axes.stairs(_shares(report.familiarity, edges), edges, label="test names", fill=True, color=_GRID_COLOUR)
+        for (kind, found), colour in zip(
+            report.outliers.items(), (_WRONG_COLOUR, _RIGHT_COLOUR, _INK, _PALE_INK), strict=False
+        ):
             label = f"{kind}, AUROC {found.auroc:.3f}"
             axes.stairs(_shares(found.familiarity, edges), edges, label=label, color=colour, linewidth=1.2)
         axes.axvline(report.threshold, color=_INK, linewidth=0.8, linestyle=(0, (4, 4)))
@@ -202,7 +204,7 @@ def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1].rstrip() + "…"
+    return label if len(label) <= _MAX_LABEL_LENGTH else label[: _MAX_LABEL_LENGTH - 1].rstrip() + "…"
 
 
 @contextmanager

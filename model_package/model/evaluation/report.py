@@ -1,4 +1,4 @@
-"""What a bundle can do, for a person to judge it at a glance: figures, plots and a model card. Writes no file.
+"""Build a bundle's report: metrics in JSON, plots and a model card. Returns bytes, writes no file.
 
 All of it follows from a Predictor and labelled names, so `evaluate` makes the same report again from the bundle.
 """
@@ -10,10 +10,10 @@ from typing import Any
 
 from model.artifacts import BundleMetadata
 from model.data.corpus import Dataset
-from model.evaluation.abstention import AbstentionReport, judge_abstention
+from model.evaluation.abstention import AbstentionReport, evaluate_abstention
 from model.evaluation.intervals import Interval
 from model.evaluation.model_card import write_card
-from model.evaluation.slice_evaluation import SliceEvaluation, judge
+from model.evaluation.slice_evaluation import SliceEvaluation, evaluate_slice
 from model.prediction import Predictor
 
 _DIGITS = 6
@@ -22,17 +22,17 @@ _DIGITS = 6
 def build_report(
     predictor: Predictor, slices: Mapping[str, Dataset], outliers: Mapping[str, Sequence[str]]
 ) -> dict[str, bytes]:
-    """Return the report's files by their names in the bundle; the first slice, the test names, is judged in detail.
+    """Return the report's files by their names in the bundle; the first slice, the test names, is evaluated in detail.
 
     Raises:
         DataError: a slice is empty, or its labels are not those of the bundle.
     """
-    judgements = {name: judge(predictor, name, dataset) for name, dataset in slices.items()}
-    abstention = judge_abstention(predictor, slices, outliers)
+    evaluations = {name: evaluate_slice(predictor, name, dataset) for name, dataset in slices.items()}
+    abstention = evaluate_abstention(predictor, slices, outliers)
     files = {
-        "metrics.json": _to_json(_document(predictor.metadata, judgements, abstention)),
-        "MODEL_CARD.md": write_card(predictor, judgements, abstention).encode(),
-        **_draw(predictor.metadata, next(iter(judgements.values())), abstention),
+        "metrics.json": _to_json(_document(predictor.metadata, evaluations, abstention)),
+        "MODEL_CARD.md": write_card(predictor, evaluations, abstention).encode(),
+        **_draw(predictor.metadata, next(iter(evaluations.values())), abstention),
     }
     return {f"report/{name}": content for name, content in files.items()}
 
@@ -51,18 +51,18 @@ def _draw(metadata: BundleMetadata, main: SliceEvaluation, abstention: Abstentio
 
 
 def _document(
-    metadata: BundleMetadata, judgements: Mapping[str, SliceEvaluation], abstention: AbstentionReport
+    metadata: BundleMetadata, evaluations: Mapping[str, SliceEvaluation], abstention: AbstentionReport
 ) -> dict[str, Any]:
-    main = next(iter(judgements.values()))
+    main = next(iter(evaluations.values()))
     return {
         "model": {"version": metadata.version, "data_fingerprint": metadata.data.fingerprint},
         "slices": {
-            name: {"n": judgement.metrics.n}
+            name: {"n": evaluation.metrics.n}
             | {
-                metric: _figure(getattr(judgement.metrics, metric), interval)
-                for metric, interval in judgement.intervals.items()
+                metric: _figure(getattr(evaluation.metrics, metric), interval)
+                for metric, interval in evaluation.intervals.items()
             }
-            for name, judgement in judgements.items()
+            for name, evaluation in evaluations.items()
         },
         "labels": {
             row.label: {

@@ -1,4 +1,4 @@
-"""A bundle on a slice of labelled names: every figure that its report holds. Knows no plot and no file."""
+"""Evaluate a bundle on a slice of labelled names: every figure that its report holds."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from model.evaluation.metrics import (
 )
 from model.prediction import Predictor
 
-_MOST = 50  # pairs and mistakes
+_MAX_EXAMPLES = 50  # pairs and mistakes
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class SliceEvaluation:
     mistakes: list[Mistake]
 
 
-def judge(predictor: Predictor, slice_name: str, dataset: Dataset) -> SliceEvaluation:
-    """Judge the answers to a slice's names.
+def evaluate_slice(predictor: Predictor, slice_name: str, dataset: Dataset) -> SliceEvaluation:
+    """Evaluate the answers to a slice's names.
 
     Raises:
         DataError: the slice is empty, or its labels are not those of the bundle.
@@ -49,10 +49,10 @@ def judge(predictor: Predictor, slice_name: str, dataset: Dataset) -> SliceEvalu
     confusions = count_confusions(log_probs, dataset.label_ids)
     return SliceEvaluation(
         metrics=evaluate(*labelled),
-        intervals=metric_intervals(*labelled),
+        intervals=metric_intervals(log_probs, dataset.label_ids),
         labels=label_metrics(*labelled),
         calibration=calibration_bins(log_probs, dataset.label_ids),
         confusions=confusions,
-        pairs=confused_pairs(confusions, dataset.labels)[:_MOST],
-        mistakes=surest_mistakes(dataset.names, *labelled, n=_MOST),
+        pairs=confused_pairs(confusions, dataset.labels)[:_MAX_EXAMPLES],
+        mistakes=surest_mistakes(dataset.names, *labelled, n=_MAX_EXAMPLES),
     )

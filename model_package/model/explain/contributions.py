@@ -1,4 +1,4 @@
-"""Which letters speak for a label: asks a Predictor about the name with each letter hidden. Knows no network."""
+"""What each letter contributes to a label's log-probability: the name is predicted again with each letter hidden."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How like each of many names a name is: the cosine of their n-grams, by an inverted index. Knows no label, no file.
+"""Similarity of a name to each of many names: TF-IDF cosine of their n-grams, by an inverted index.
 
 A name is a vector of its 2- and 3-grams, boundaries included, each weighted by its inverse document frequency (Salton,
 Buckley, "Term-weighting approaches in automatic text retrieval", 1988). Only names that share an n-gram are touched.

@@ -1,7 +1,7 @@
-"""Which training names of a label are most like a name: an exact search of those that the bundle holds.
+"""Find the training names of a label that are most like a name: an exact search over those in the bundle.
 
 The file holds the names alone, which keeps it small; what the search needs is made of them on first use, in about a
-tenth of a second for 60,000 names (benchmarks/similarity.py). Knows no network.
+tenth of a second for 60,000 names (benchmarks/similarity.py).
 """
 
 from collections.abc import Sequence
@@ -129,8 +129,8 @@ class SimilarNames:
         if len(rows) > n:
             least = np.partition(similarities[rows], -n)[-n] - 10**-_DECIMALS
             rows = rows[similarities[rows] >= least]
-        found = [Neighbour(self._name(first + row), round(float(similarities[row]), _DECIMALS)) for row in rows]
-        return sorted(found, key=lambda one: (-one.similarity, one.name != folded, one.name))[:n]
+        neighbours = [Neighbour(self._name(first + row), round(float(similarities[row]), _DECIMALS)) for row in rows]
+        return sorted(neighbours, key=lambda found: (-found.similarity, found.name != folded, found.name))[:n]
 
     def all_names(self) -> set[str]:
         """Return every name of the index, folded."""

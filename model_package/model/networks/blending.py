@@ -1,7 +1,6 @@
-"""A language model into a network's table of n-grams: both are sums over n-grams, so it costs nothing to ask it too.
+"""Blend a label-wise language model into a network's table of n-grams: both are sums over n-grams, so it adds no cost.
 
 The two err differently: together they are better than either, and than a network trained beside the language model.
-Knows no file.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from model.networks.modules import LinearNetwork, WideNetwork
 from model.utils import Ids, log_softmax
 
 _SHARES = np.linspace(0, 0.5, 11)
-_RARELY = 1e-6  # of a token that was never counted: it has a weight, too, but gives way to any n-gram that was
+_UNSEEN_COUNT = 1e-6  # of a token that was never counted: it has a weight, too, but gives way to any n-gram that was
 
 
 def blend(network: WideNetwork, language: LanguageModel, sequences: Sequence[Sequence[int]], label_ids: Ids) -> float:
@@ -49,8 +48,8 @@ def _to_table(language: LanguageModel, network: LinearNetwork) -> Tensor:
     counts = np.zeros((len(table), 1), dtype=np.float32)
     for ngrams in language.ngrams():
         buckets = network.buckets(torch.from_numpy(ngrams.tokens))[:, -1].numpy()  # the last is the whole n-gram
-        often = np.maximum(ngrams.counts, _RARELY)[:, None]
+        often = np.maximum(ngrams.counts, _UNSEEN_COUNT)[:, None]
         # what is the same for all labels tells nothing and would cost precision
         np.add.at(table[:, :-1], buckets, often * (ngrams.weights - ngrams.weights.mean(axis=1, keepdims=True)))
         np.add.at(counts, buckets, often)
-    return torch.from_numpy(table / np.maximum(counts, _RARELY))
+    return torch.from_numpy(table / np.maximum(counts, _UNSEEN_COUNT))

@@ -1,4 +1,4 @@
-"""How likely a name's letters are under each label: smoothed counts of n-grams, as sums of weights. NumPy alone."""
+"""Character n-gram language models, one a label: smoothed counts as sums of weights, in NumPy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model.constants import START_ID
 from model.utils import Ids
 
-_LARGEST_CODE = 2**62
+_MAX_CODE = 2**62
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LanguageModel:
         self, sequences: Sequence[Sequence[int]], label_ids: Ids, n_labels: int, n_tokens: int, order: int = 5
     ) -> None:
         """Count the n-grams of token sequences (start, characters, end), all below n_tokens, with labels (N,)."""
-        while n_tokens**order > _LARGEST_CODE:
+        while n_tokens**order > _MAX_CODE:
             order -= 1
         self._n_tokens = n_tokens
         self._codes: list[Ids] = []

@@ -1,4 +1,4 @@
-"""The networks themselves: token ids (B, T) of names of one length T in, outputs (B, O) out. Knows no training."""
+"""The networks: token ids (B, T) of names of one length T in, outputs (B, O) out."""
 
 import torch
 from torch import Tensor, nn

@@ -1,6 +1,6 @@
-"""Whether a version may replace the champion: both answer the same held-out names, and each comparison is a line.
+"""Decide whether a version may replace the champion: both answer the same held-out names, criterion by criterion.
 
-Only labels that both know are compared, and each model chooses among those alone. Knows no store.
+Only labels that both know are compared, and each model chooses among those alone.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,7 +14,8 @@ from model.constants import ONNX_FILE, PARITY_TOLERANCE, SIMILAR_FILE, WEIGHTS_F
 from model.data.corpus import Corpus, Dataset
 from model.data.splitting import split_corpus
 from model.errors import DataError
-from model.evaluation.comparison import Answers, Line, compare_answers
+from model.evaluation.comparison import Criterion, compare_answers
+from model.evaluation.metrics import Answers
 from model.explain.similar_names import SimilarNames
 from model.export import load_classifier, measure_parity
 from model.prediction import Predictor
@@ -23,12 +24,12 @@ from model.utils import log_softmax
 MIN_HELD_OUT = 100
 """Fewer names than this cannot tell two models apart."""
 
-_LARGEST = 2.0
-_SLOWEST = 1.5
-_ROUNDS = 200
+_MAX_SIZE_RATIO = 2.0
+_MAX_LATENCY_RATIO = 1.5
+_LATENCY_ROUNDS = 200
 
 
-def judge(challenger: Path, champion: Path | None, corpus: Corpus) -> list[Line]:
+def compare_bundles(challenger: Path, champion: Path | None, corpus: Corpus) -> list[Criterion]:
     """Compare two bundles on the challenger's test names, without those that the champion was trained on.
 
     Without a champion, only parity counts.
@@ -46,15 +47,18 @@ def judge(challenger: Path, champion: Path | None, corpus: Corpus) -> list[Line]
         return [parity]
     old = Predictor.load(champion)
     test = _take_fair(test, old.labels, _names_seen(champion))
-    lines = [
-        Line("held-out names", None, len(test), MIN_HELD_OUT, at_least=True),
-        Line("labels of the champion", len(old.labels), len(test.labels), len(old.labels), at_least=True),
+    criteria = [
+        Criterion("held-out names", None, len(test), MIN_HELD_OUT, at_least=True),
+        Criterion("labels of the champion", len(old.labels), len(test.labels), len(old.labels), at_least=True),
         parity,
         _size(champion, challenger),
     ]
     if len(test) >= MIN_HELD_OUT:
-        lines += [_speed(old, new, test.names), *compare_answers(_answer(old, test), _answer(new, test), test.labels)]
-    return lines
+        criteria += [
+            _speed(old, new, test.names),
+            *compare_answers(_answer(old, test), _answer(new, test), test.labels),
+        ]
+    return criteria
 
 
 def _names_seen(champion: Path) -> set[str]:
@@ -71,34 +75,34 @@ def _take_fair(test: Dataset, known: Collection[str], seen: Collection[str]) -> 
     return Dataset(labels, fair.names, new_ids[fair.label_ids], fair.ranks)
 
 
-def _parity(challenger: Path, characters: Sequence[str], names: Sequence[str]) -> Line:
+def _parity(challenger: Path, characters: Sequence[str], names: Sequence[str]) -> Criterion:
     difference = measure_parity(
         load_classifier(challenger), read_bundle(challenger).files[ONNX_FILE], characters, names
     )
-    return Line("parity of torch and ONNX Runtime", None, difference, PARITY_TOLERANCE, at_least=False)
+    return Criterion("parity of torch and ONNX Runtime", None, difference, PARITY_TOLERANCE, at_least=False)
 
 
-def _size(champion: Path, challenger: Path) -> Line:
+def _size(champion: Path, challenger: Path) -> Criterion:
     """Compare the bytes that serve, of the files that both have: a kind of file that is new is not growth."""
     old, new = (read_bundle(folder).files for folder in (champion, challenger))
     shared = [name for name in old.keys() & new.keys() if name != WEIGHTS_FILE and "/" not in name]
     before, after = (sum(len(files[name]) for name in shared) for files in (old, new))
-    return Line("bytes that serve", before, after, _LARGEST * before, at_least=False)
+    return Criterion("bytes that serve", before, after, _MAX_SIZE_RATIO * before, at_least=False)
 
 
-def _speed(old: Predictor, new: Predictor, names: Sequence[str]) -> Line:
+def _speed(old: Predictor, new: Predictor, names: Sequence[str]) -> Criterion:
     """Compare the medians of calls with one name, in turns, so that other work on the machine slows both."""
     seconds: dict[Predictor, list[float]] = {old: [], new: []}
-    for i in range(_ROUNDS):
+    for i in range(_LATENCY_ROUNDS):
         for predictor in (old, new) if i % 2 else (new, old):
             started = perf_counter()
             predictor.log_probs([names[i % len(names)]])
             seconds[predictor].append(perf_counter() - started)
     before, after = (float(np.median(seconds[predictor])) * 1e6 for predictor in (old, new))
-    return Line("microseconds a call", before, after, _SLOWEST * before, at_least=False)
+    return Criterion("microseconds a call", before, after, _MAX_LATENCY_RATIO * before, at_least=False)
 
 
 def _answer(predictor: Predictor, test: Dataset) -> Answers:
     columns = [predictor.labels.index(label) for label in test.labels]
     log_probs = log_softmax(predictor.log_probs(test.names)[:, columns])
-    return Answers(test.label_ids, log_probs.argmax(axis=1), np.exp(log_probs.max(axis=1)))
+    return Answers.from_log_probs(log_probs, test.label_ids)

@@ -1,4 +1,4 @@
-"""What happened in a store, one JSON object a line; lines are only ever added. Knows no bundle.
+"""The store's ledger: what happened, one JSON object a line; lines are only ever added.
 
 The writer must be alone: the store's lock sees to that. Readers need not.
 """

@@ -1,4 +1,4 @@
-"""A folder of bundles with a history: versions, a pointer to the champion, a ledger. Knows no data and no network.
+"""A folder of bundles with a history: versions, a pointer to the champion, a ledger.
 
 `<store>/<version>/` are bundles, `<store>/current` holds the champion's version, `<store>/ledger.jsonl` what happened.
 Every change is one rename or one line, so readers need no lock; writers take turns at `<store>/.lock`. What a kill left
@@ -35,12 +35,12 @@ class Store:
 
     def versions(self) -> list[BundleMetadata]:
         """Return what every version says of itself, by creation; `damaged` tells of those that cannot be read."""
-        found = (said for said in self._scan().values() if isinstance(said, BundleMetadata))
+        found = (scanned for scanned in self._scan().values() if isinstance(scanned, BundleMetadata))
         return sorted(found, key=lambda metadata: (metadata.created_at, metadata.version))
 
     def damaged(self) -> dict[str, str]:
         """Return, by version, why its metadata cannot be read; the other files are verified when they are used."""
-        return {version: said for version, said in self._scan().items() if isinstance(said, str)}
+        return {version: reason for version, reason in self._scan().items() if isinstance(reason, str)}
 
     def champion(self) -> str | None:
         """Return the version in use; None before the first promotion. Raises StoreError if the pointer is damaged."""

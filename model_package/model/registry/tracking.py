@@ -1,4 +1,4 @@
-"""MLflow's record of a store: a run and a registered version for each version, aliases for champion and challenger.
+"""Record a store in MLflow: a run and a registered version for each version, aliases for champion and challenger.
 
 The only importer of MLflow, inside the functions, for that takes seconds. The store is the truth and this its copy:
 each call records whatever is missing, so what a server that was away has missed, the next call makes good.
