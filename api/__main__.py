@@ -1,22 +1,29 @@
 """Run the service: `python -m api`; make an API key for it: `python -m api key NAME`."""
 
+import errno
 import logging
 import signal
+import socket
 import sys
 from typing import NoReturn
 
 import uvicorn
 from pydantic import ValidationError
 
-from api.main import create_app
+from api.lifecycle import Lifecycle
+from api.main import create_app, route_traits
 from api.middleware.api_keys import new_key
 from api.observability.logs import configure_logging
+from api.server.limits import ConnectionLimits, usable_connections
 from api.server.protocol import connection_class
 from api.server.server import Server
 from api.settings import LogLevel, Settings, explain
 from model.errors import BundleError
 
 logger = logging.getLogger("api")
+
+_BACKLOG = 2048
+"""Connections that the kernel completes before the service accepts them."""
 
 
 def main() -> None:
@@ -41,33 +48,81 @@ def show_new_key(name: str) -> None:
 
 
 def serve() -> None:
-    """Serve until SIGTERM or Ctrl-C; bad settings or a bad bundle end it with one sentence and exit code 1."""
+    """Serve until SIGTERM or Ctrl-C; bad settings, port or bundle end it with one sentence and exit code 1."""
     configure_logging(LogLevel.INFO)
+    lifecycle = Lifecycle()
     try:
         settings = Settings()
         configure_logging(settings.log_level)
-        app = create_app(settings)
+        listener = _bind(settings.host, settings.port)
+        app = create_app(settings, lifecycle)
     except ValidationError as error:
         _give_up(explain(error))
-    except BundleError as error:
+    except (BundleError, _PortError) as error:
         _give_up(str(error))
-    # uvicorn raises the signal again once it has drained; an asked-for end is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _handle_signals()
     config = uvicorn.Config(
         app,
-        http=connection_class(app.state.guard),
-        loop="api.server.loop:FairLoop",
+        http=connection_class(_connection_limits(settings)),
+        loop="auto",
         ws="none",
-        backlog=4096,
-        host=settings.host,
-        port=settings.port,
+        backlog=_BACKLOG,
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
         server_header=False,
     )
-    Server(config, app.state.guard, drain_seconds=settings.drain_seconds).run()
+    logger.info("listening", extra={"host": settings.host, "port": settings.port})
+    Server(config, lifecycle, drain_seconds=settings.drain_seconds).run(sockets=[listener])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a bound socket; connections are refused until uvicorn listens on it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        listener.bind(address)
+    except OSError as error:
+        reason = "another process listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise _PortError(
+            f"Cannot listen on port {port} of {host}: {reason}. "
+            "NAME_CLASSIFIER_HOST and NAME_CLASSIFIER_PORT choose another place."
+        ) from None
+    return listener
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    max_connections, reserve = usable_connections(settings.max_connections)
+    traits = route_traits(settings)
+    if max_connections < settings.max_connections:
+        logger.warning("fewer connections than configured: the limit on open files", extra={"limit": max_connections})
+    return ConnectionLimits(
+        max_connections=max_connections,
+        reserve=reserve,
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+        idle_seconds=settings.idle_seconds,
+        probe_paths=frozenset(path.encode() for path, marked in traits.items() if marked.probe),
+        stream_paths=frozenset(path.encode() for path, marked in traits.items() if marked.stream),
+    )
+
+
+def _handle_signals() -> None:
+    """End without a traceback: uvicorn raises a signal again once it has drained."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    for name in ("SIGHUP", "SIGUSR1", "SIGUSR2"):  # not on Windows
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+class _PortError(Exception):
+    """The address cannot be listened on."""
 
 
 def _give_up(reason: str) -> NoReturn:

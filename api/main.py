@@ -1,55 +1,53 @@
 """Wire the service together. Importing this has no effect; `create_app` builds an app, `python -m api` runs it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
 from api import problems
+from api.classify.batching import Batcher
 from api.classify.served_model import ModelHost
 from api.classify.workers import Workers
+from api.lifecycle import Lifecycle
 from api.middleware import security
 from api.middleware.admission import Admission
-from api.middleware.body_limit import BodyLimit
-from api.middleware.fast_lane import FastLane
+from api.middleware.body import RequestBody
+from api.middleware.concurrency import ConcurrencyLimit
+from api.middleware.hot_path import HotPath
 from api.middleware.telemetry import Recorder, RequestTelemetry
 from api.observability.logs import RequestLog
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
 from api.routes import bulk, compat, inference, models, page, predict, probes
-from api.server.guard import Guard
+from api.routes.traits import RouteTraits, traits_of
 from api.settings import Settings
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Load the bundle and return an app that is ready to answer.
+def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAPI:
+    """Load the bundle and return an app that is ready to answer, under any ASGI server.
 
     Raises:
-        BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
+        BundleError: the bundle is missing, incomplete, damaged or of an unknown schema.
     """
     metrics = Metrics()
-    recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second))
     tracing = Tracing()
-    admission = Admission(settings, metrics)
     host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics)
     app = _new_app(host, tracing)
-    lane = FastLane(host, admission, recorder)
-    app.state.guard = Guard(
-        bounds=settings,
-        fast_lane=lane,
-        hot_paths={} if tracing.enabled else lane.paths,
-        stream_paths=frozenset({bulk.STREAM_PATH, bulk.FILE_PATH}),
-        probe_paths=frozenset({b"/livez", b"/readyz", b"/v2/health/live", b"/v2/health/ready", b"/metrics"}),
-        refused=lambda status: recorder.record("OTHER", "unmatched", status, 0, None),
-    )
     app.state.host = host
     app.state.metrics = metrics
     app.state.workers = Workers()
-    app.state.admission = admission
-    _add_routes(app, settings)
-    _add_middleware(app, settings, admission)
-    app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing)  # added last, so outermost
+    app.state.lifecycle = lifecycle or Lifecycle()
+    for router in routers(settings):
+        app.include_router(router)
+    problems.install(app)
+    traits = route_traits(settings)
+    open_paths = frozenset(path for path, marked in traits.items() if marked.open)
+    security.describe(app, key_needed=bool(settings.api_keys), open_paths=open_paths)
+    _add_middleware(app, settings, traits)
+    recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second))
+    app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing, lifecycle=app.state.lifecycle)
     return app
 
 
@@ -80,20 +78,32 @@ def routers(settings: Settings) -> list[APIRouter]:
     return always + [router for enabled, router in switched if enabled]
 
 
-def _add_routes(app: FastAPI, settings: Settings) -> None:
-    for router in routers(settings):
-        app.include_router(router)
-    problems.install(app)
-    security.describe(app, key_needed=bool(settings.api_keys))
+def route_traits(settings: Settings) -> Mapping[str, RouteTraits]:
+    """Return the traits of every route by its path template."""
+    return traits_of(routers(settings))
 
 
-def _add_middleware(app: FastAPI, settings: Settings, admission: Admission) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, traits: Mapping[str, RouteTraits]) -> None:
+    """Add middleware from the inside out: what is added last sees a request first."""
+    metrics: Metrics = app.state.metrics
+    app.add_middleware(HotPath, batcher=Batcher(app.state.host, metrics))
     app.add_middleware(
-        BodyLimit,
+        RequestBody,
         max_bytes=settings.max_body_bytes,
-        by_path={bulk.STREAM_PATH: settings.max_stream_bytes, bulk.FILE_PATH: settings.max_file_bytes},
+        max_total_bytes=settings.max_buffered_bytes,
+        stream_limits={bulk.STREAM_PATH: settings.max_stream_bytes, bulk.FILE_PATH: settings.max_file_bytes},
     )
+    app.add_middleware(
+        ConcurrencyLimit,
+        max_requests=settings.max_concurrency,
+        max_streams=settings.max_streams,
+        max_streams_per_caller=settings.max_streams_per_caller,
+        probe_paths=frozenset(path for path, marked in traits.items() if marked.probe),
+        stream_paths=frozenset(path for path, marked in traits.items() if marked.stream),
+    )
+    admission = Admission(settings, metrics)
     if admission.needed:
-        app.add_middleware(security.AdmissionControl, admission=admission)
+        open_paths = frozenset(path for path, marked in traits.items() if marked.open)
+        app.add_middleware(security.AdmissionControl, admission=admission, open_paths=open_paths)
     if settings.cors_origins:  # outside admission: a browser asks for permission without a key
         app.add_middleware(security.CrossOrigin, origins=settings.cors_origins)

@@ -72,8 +72,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    host: str = "127.0.0.1"
-    """Address to listen on; the image sets 0.0.0.0."""
+    host: Annotated[str, AfterValidator(lambda host: host.removeprefix("[").removesuffix("]"))] = "127.0.0.1"
+    """Address to listen on; the image sets 0.0.0.0, and :: is every address of IPv6 and IPv4."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """Port to listen on."""
     bundle_dir: Path = Path("artifacts")
@@ -84,14 +84,18 @@ class Settings(BaseSettings):
     """Least severity that is logged: debug, info, warning or error."""
     log_requests_per_second: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     """Requests logged in a second at most; failures are logged always."""
-    max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
-    """Largest request body; a larger one is refused unread with 413."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 1280 * 1024
+    """Largest request body; a larger one is refused with 413. 1,000 names of 100 letters fit, each letter escaped."""
+    max_buffered_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    """All request bodies that are held in memory at once; what comes on top gets 503."""
     max_concurrency: Annotated[int, Field(ge=1, le=100_000)] = 1024
     """Requests in work at once; what comes on top gets 503. Streams and probes do not count."""
     max_streams: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Streams and files in work at once."""
-    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    """Open connections; what comes on top gets 503."""
+    max_streams_per_caller: Annotated[int, Field(ge=1, le=10_000)] = 8
+    """Streams and files of one caller in work at once: a key, or an address if there are no keys."""
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 2_500
+    """Open connections, about as many as a core answers in half a second; on top, only probes are answered."""
     head_seconds: Annotated[float, Field(gt=0, le=3600)] = 10
     """Time for the head of a request to arrive."""
     body_seconds: Annotated[float, Field(gt=0, le=3600)] = 10

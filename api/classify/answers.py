@@ -14,7 +14,7 @@ from api.problems import FieldError
 from model.errors import InvalidNameError
 from model.prediction import Prediction, Prior
 
-ON_THE_LOOP = 8
+FEW_NAMES = 8
 """So few names take less time than a hop to a thread and back, and hold no probe up."""
 
 _encode = msgspec.json.Encoder().encode

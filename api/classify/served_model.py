@@ -15,8 +15,8 @@ from api.observability.metrics import Metrics
 from model.artifacts import read_bundle
 from model.constants import END_ID, METADATA_FILE, START_ID, UNKNOWN_ID
 from model.errors import BundleError
-from model.prediction import Predictor
 from model.explain.similar_names import SimilarNames
+from model.prediction import Predictor
 from model.registry.store import resolve_bundle
 
 logger = logging.getLogger("api")

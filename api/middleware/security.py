@@ -6,46 +6,37 @@ from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.context import context_of
 from api.middleware.admission import Admission
-from api.middleware.security_headers import DOCS_PATH, OPENAPI_PATH
 from api.problems import problem_response
-
-OPEN_PATHS = frozenset(
-    {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/check_service", "/metrics", DOCS_PATH, OPENAPI_PATH}
-)
-"""What needs no key and counts against no limit: operators' questions, and a page that a browser opens without one."""
 
 
 class AdmissionControl:
     """Ask about each request whether it is let in; a refused one is answered unread."""
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, *, admission: Admission, open_paths: frozenset[str]) -> None:
         self._app = app
         self._admission = admission
+        self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it; either way, say what is left of the quota."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in self._open_paths:
             await self._app(scope, receive, send)
             return
         client = (scope["client"] or ("",))[0]
-        judge = self._admission
-        if "verdict" in scope:  # the fast lane has asked already, and left the answer to us
-            verdict = scope["verdict"]
-        elif judge.immediate:
-            verdict = judge.admit(scope["headers"], client)
+        admission = self._admission
+        if admission.immediate:
+            verdict = admission.admit(scope["headers"], client)
         else:
-            verdict = await judge.admit_async(scope["headers"], client)
-
-        async def telling_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *verdict.headers]
-            await send(message)
-
+            verdict = await admission.admit_async(scope["headers"], client)
+        context = context_of(scope)
+        context.caller = verdict.caller or client
+        context.response_headers += verdict.headers
         app = problem_response(*verdict.refusal) if verdict.refusal else self._app
-        await app(scope, receive, telling_send)
+        await app(scope, receive, send)
 
 
 class CrossOrigin(CORSMiddleware):
@@ -70,7 +61,7 @@ class CrossOrigin(CORSMiddleware):
         return problem
 
 
-def describe(app: FastAPI, *, key_needed: bool) -> None:
+def describe(app: FastAPI, *, key_needed: bool, open_paths: frozenset[str]) -> None:
     """Add to the OpenAPI document how a key is sent, and where none is needed."""
     build = app.openapi
 
@@ -82,7 +73,7 @@ def describe(app: FastAPI, *, key_needed: bool) -> None:
         }
         without: list[dict[str, list[str]]] = [] if key_needed else [{}]
         document["security"] = [*without, {"bearer": []}, {"apiKey": []}]
-        for path in OPEN_PATHS & document["paths"].keys():
+        for path in open_paths & document["paths"].keys():
             for operation in document["paths"][path].values():
                 operation["security"] = []
         return document

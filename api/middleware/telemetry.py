@@ -1,4 +1,4 @@
-"""One metric sample, one log line and perhaps one span a request. Pure ASGI; holds no name, body, query or raw path."""
+"""One metric sample, one log line and perhaps one span a request; none holds a name, a body, a query or a raw path."""
 
 import logging
 import re
@@ -9,10 +9,12 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.middleware.security_headers import security_headers
+from api.context import RequestContext, refusal_of, set_context
+from api.lifecycle import Lifecycle
+from api.middleware.security_headers import with_security_headers
 from api.observability.logs import RequestLog
 from api.observability.metrics import Metrics
-from api.observability.tracing import ServerSpan, Tracing
+from api.observability.tracing import Tracing
 from api.problems import problem_response
 
 logger = logging.getLogger("api")
@@ -24,7 +26,7 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
-def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
     """Return the client's own id if it has a plain one, or a new one."""
     for header in (b"idempotency-key", b"x-request-id"):
         given = headers.get(header)
@@ -59,12 +61,13 @@ class Recorder:
 
 
 class RequestTelemetry:
-    """Measure each request, record it, and answer 500 when the app below fails."""
+    """Measure each request, record it, add what every answer carries, and answer 500 when the app below fails."""
 
-    def __init__(self, app: ASGIApp, recorder: Recorder, tracing: Tracing) -> None:
+    def __init__(self, app: ASGIApp, *, recorder: Recorder, tracing: Tracing, lifecycle: Lifecycle) -> None:
         self._app = app
         self._recorder = recorder
         self._tracing = tracing
+        self._lifecycle = lifecycle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and watch its answer."""
@@ -73,18 +76,22 @@ class RequestTelemetry:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        scope["request_id"] = request_id_of(headers)
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        context = RequestContext(_request_id(headers), headers)
+        set_context(scope, context)
+        is_known = scope["method"] in _METHODS and not refusal_of(scope)  # what is refused may have no method
+        method = scope["method"] if is_known else "OTHER"
         span = self._tracing.start(method, scope["scheme"], headers) if self._tracing.enabled else None
-        exchange = _Exchange(scope, receive, send, span)
+        if span:
+            context.response_headers.append((b"traceparent", span.traceparent.encode()))
+        exchange = _Exchange(scope, context, receive, send, self._lifecycle)
         self._recorder.metrics.in_progress += 1
         try:
             await exchange.run(self._app)
         finally:
             self._recorder.metrics.in_progress -= 1
-            route, status, seconds = _route(scope), exchange.outcome, time.perf_counter() - started
+            route, status, seconds = exchange.route, exchange.outcome, time.perf_counter() - started
             trace_id = span.trace_id if span else None
-            self._recorder.record(method, route or "unmatched", status, seconds, scope["request_id"], trace_id=trace_id)
+            self._recorder.record(method, route or "unmatched", status, seconds, context.request_id, trace_id=trace_id)
             if span:
                 span.end(route, status, exchange.error)
 
@@ -92,11 +99,14 @@ class RequestTelemetry:
 class _Exchange:
     """One request and its answer, as they pass by."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, span: ServerSpan | None) -> None:
+    def __init__(
+        self, scope: Scope, context: RequestContext, receive: Receive, send: Send, lifecycle: Lifecycle
+    ) -> None:
         self._scope = scope
+        self._context = context
         self._receive = receive
         self._send = send
-        self._span = span
+        self._lifecycle = lifecycle
         self._status: int | None = None
         self._ended = self._client_gone = False
         self.error: str | None = None
@@ -106,8 +116,16 @@ class _Exchange:
         """The status to record; without an answer it is a failure, if the client waited."""
         return CLIENT_GONE if self._client_gone else self._status or 500
 
+    @property
+    def route(self) -> str | None:
+        """The template that the path matched, or None."""
+        return self._context.route or getattr(self._scope.get("route"), "path", None)
+
     async def run(self, app: ASGIApp) -> None:
         """Run the app; what it fails to answer is answered here."""
+        refusal = refusal_of(self._scope)
+        if refusal:
+            app = problem_response(refusal.status, refusal.detail, headers=dict(refusal.headers))
         try:
             await app(self._scope, self.receive, self.send)
         except Exception as error:
@@ -115,7 +133,7 @@ class _Exchange:
                 return
             self.error = type(error).__name__
             # The message may quote the request, so only the type and the place are logged.
-            fields = {"request_id": self._scope["request_id"], "error": self.error}
+            fields = {"request_id": self._context.request_id, "error": self.error}
             place = traceback.format_tb(error.__traceback__)
             logger.log(logging.ERROR, "unhandled error", extra=fields | {"traceback": place})
             if self._status:
@@ -131,22 +149,16 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass a part of the answer on, with our headers."""
+        """Pass a part of the answer on, with the headers that every answer carries."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            ours = [(b"x-request-id", self._scope["request_id"].encode())]
-            if "model_version" in self._scope:
-                ours.append((b"x-model-version", self._scope["model_version"].encode()))
-            if self._span:
-                ours.append((b"traceparent", self._span.traceparent.encode()))
-            message["headers"] = [*message["headers"], *ours, *security_headers(self._scope["path"])]
+            context = self._context
+            headers = [*message["headers"], (b"x-request-id", context.request_id.encode()), *context.response_headers]
+            if context.model_version is not None:
+                headers.append((b"x-model-version", context.model_version.encode()))
+            if self._lifecycle.draining or refusal_of(self._scope):
+                headers.append((b"connection", b"close"))
+            message["headers"] = with_security_headers(headers)
         elif not message.get("more_body", False):
             self._ended = True
         await self._send(message)
-
-
-def _route(scope: Scope) -> str | None:
-    """Return the template that the path matched."""
-    # /docs and its kin are plain routes without a template: their path is one
-    without_template = str(scope["path"]) if "endpoint" in scope else None
-    return getattr(scope.get("route"), "path", without_template)

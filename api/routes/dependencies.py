@@ -6,8 +6,9 @@ from fastapi import Depends, Header, HTTPException, Request, params
 
 from api.classify.served_model import ModelHost, ServedModel
 from api.classify.workers import Workers
+from api.context import context_of
+from api.lifecycle import Lifecycle
 from api.observability.metrics import Metrics
-from api.server.guard import Guard
 
 
 async def _host(request: Request) -> ModelHost:
@@ -17,13 +18,13 @@ async def _host(request: Request) -> ModelHost:
 
 async def _served(request: Request) -> ServedModel:
     served: ServedModel = request.app.state.host.current
-    request.scope["model_version"] = served.version  # for RequestTelemetry
+    context_of(request.scope).model_version = served.version
     return served
 
 
-async def _guard(request: Request) -> Guard:
-    guard: Guard = request.app.state.guard
-    return guard
+async def _lifecycle(request: Request) -> Lifecycle:
+    lifecycle: Lifecycle = request.app.state.lifecycle
+    return lifecycle
 
 
 async def _workers(request: Request) -> Workers:
@@ -32,8 +33,7 @@ async def _workers(request: Request) -> Workers:
 
 
 async def _request_id(request: Request) -> str:
-    request_id: str = request.scope["request_id"]
-    return request_id
+    return context_of(request.scope).request_id
 
 
 async def _metrics(request: Request) -> Metrics:
@@ -53,7 +53,7 @@ def require_media_type(accepted: str, *more: str) -> params.Depends:
 
 ServedDep = Annotated[ServedModel, Depends(_served)]
 """The model that answers this request, wholly."""
-GuardDep = Annotated[Guard, Depends(_guard)]
+LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 WorkersDep = Annotated[Workers, Depends(_workers)]
 HostDep = Annotated[ModelHost, Depends(_host)]
 """Where models come from; what answers is `ServedDep`."""

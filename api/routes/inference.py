@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
-from api.classify.answers import ON_THE_LOOP
+from api.classify.answers import FEW_NAMES
 from api.formats import inference
 from api.routes.dependencies import MetricsDep, RequestIdDep, ServedDep, WorkersDep
 from api.routes.probes import livez, readyz
@@ -135,6 +135,6 @@ async def infer(
     none: a name that cannot be one is named by its place.
     """
     question = inference.read_question(body, inference_header_content_length)
-    if len(question.names) <= ON_THE_LOOP:
+    if len(question.names) <= FEW_NAMES:
         return inference.answer(served, metrics, request_id, question)
     return await workers.run(inference.answer, served, metrics, request_id, question)

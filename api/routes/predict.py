@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.classify import answers
-from api.classify.answers import ON_THE_LOOP, JsonResponse, Options
+from api.classify.answers import FEW_NAMES, JsonResponse, Options
 from api.routes.dependencies import MetricsDep, RequestIdDep, RequireJson, ServedDep, WorkersDep
 from api.schemas.predict import ExplainRequest, ExplainResponse, PredictRequest, PredictResponse, SimilarResponse
 from api.schemas.problem import PROBLEM_RESPONSES
@@ -26,7 +26,7 @@ async def predict(
     """
     options = Options(request.top_k, request.prior, request.abstain)
     question = (served, metrics, request_id, request.names, options)
-    if len(request.names) <= ON_THE_LOOP:
+    if len(request.names) <= FEW_NAMES:
         return JsonResponse(answers.predict(*question))
     return JsonResponse(await workers.run(answers.predict, *question))
 

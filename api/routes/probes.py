@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client.exposition import choose_encoder
 
-from api.routes.dependencies import GuardDep, MetricsDep
+from api.routes.dependencies import LifecycleDep, MetricsDep
 from api.routes.traits import traits
 from api.schemas.probes import Status
 
@@ -22,9 +22,9 @@ async def livez() -> Status:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 @traits(open=True, probe=True, quiet=True)
-async def readyz(guard: GuardDep) -> Status:
+async def readyz(lifecycle: LifecycleDep) -> Status:
     """Answer until the process is to end; the listener opens once a verified model is loaded."""
-    if guard.draining:
+    if lifecycle.draining:
         raise HTTPException(503, "The service is about to end.", {"Retry-After": "1"})
     return Status(status="ready")
 

@@ -1,325 +1,297 @@
-"""HTTP/1.1 on a socket: uvicorn's protocol with bounds, deadlines, load shedding and a fast lane. Knows no route.
+"""One connection: uvicorn's httptools protocol with deadlines, a bound on pipelining and strict framing.
 
-A request is handed on once it is whole, so a client that sends slowly costs a socket and nothing else; only streams
-are handed on at once. No timers: `Server` sweeps all connections every second.
+It overrides callbacks of the parser and of asyncio only. What it refuses is answered by the app, in turn with the
+requests before it, so that refusals are counted, logged and shaped like every other answer.
 """
 
 import asyncio
-import logging
 import socket
-from collections.abc import Callable, Sequence
-from functools import partial
-from http import HTTPStatus
+from collections.abc import Callable
 from math import inf
-from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import httptools
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.middleware.security_headers import SECURITY_HEADERS, Header, header_lines
-from api.problems import in_the_shape_of, problem_response
-from api.server.guard import Guard, HotRequest
-from api.server.loop import FairLoop
+from api.context import Refusal, refuse
+from api.server.limits import ConnectionLimits
 
-_HEAD_BYTES = 16 * 1024
-_PROBLEM_HEAD = header_lines([(b"content-type", b"application/problem+json"), *SECURITY_HEADERS])
+_MAX_HEAD_BYTES = 16 * 1024
+_MAX_PIPELINED = 16
 _LINGER_SECONDS = 2.0
-_MAX_PIPELINED = 100
-_SPARE_CONNECTIONS = 10  # and a tenth of what there may be: a probe gets through when all others are taken
-_BUSY = "The service has more to do than it can; try again in a second."
-_BUSY_HEADERS = ((b"retry-after", b"1"),)
-_BUSY_HEAD = _PROBLEM_HEAD + header_lines(_BUSY_HEADERS)
-_BUSY_BODY = bytes(problem_response(503, _BUSY).body)
-
-_uvicorn_logger = logging.getLogger("uvicorn.error.connection")
-_uvicorn_logger.setLevel(logging.ERROR)  # a warning for whatever is no HTTP would be a second line, and not sampled
+_BUSY = Refusal(503, "The service has as many connections as it can serve.", (("Retry-After", "1"),))
+_NOT_HTTP = Refusal(400, "The request is not valid HTTP.")
+_HEAD_TOO_LONG = Refusal(431, f"The head of a request may have at most {_MAX_HEAD_BYTES} bytes.")
+_TOO_SLOW = Refusal(408, "The request did not arrive in time.")
+_CUT_OFF = Refusal(400, "The body was cut off.")
+_HOP_BY_HOP_UPGRADE = {b"upgrade", b"http2-settings"}
 
 
-class _HeadTooLongError(Exception):
-    """Ends the parser's work; httptools makes an error of its own of it."""
+class _RefusedError(Exception):
+    """Stops the parser; httptools wraps it into an error of its own."""
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """One connection."""
+class _LingeringTransport:
+    """A transport whose close leaves the client time to read the answer."""
 
-    guard: Guard  # of the subclass that `Server` makes
+    def __init__(self, transport: asyncio.Transport, closed: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self._transport = transport
+        self._closed = closed
+
+    def close(self) -> None:
+        """Close the sending half."""
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client has left
+            self._transport.abort()
+        self._closed()
+
+
+class Connection(HttpToolsProtocol):
+    """One client connection."""
+
+    limits: ConnectionLimits  # of the subclass that `connection_class` makes
+
+    # --- asyncio's callbacks
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a head, not for long."""
-        self.logger = _uvicorn_logger
+        """Start the deadline of the first head; close what exceeds the bound on connections."""
         super().connection_made(transport)
-        self._bounds = self.guard.bounds
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: drops what a client never reads, even after a close
-            timeout = int(self._bounds.idle_seconds * 1000)
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
         self._plain_app = self.app
-        self._receiving = self._handed_on = self._refused = self._waiting = False
-        self._running: RequestResponseCycle | None = None  # of those in the pipeline, `cycle` is the last
-        self._last_words: Callable[[], None] | None = None
-        self.url = b""
-        self._head_bytes = self._unsent = 0
+        self._closing = False  # nothing more is read
+        self._receiving = self._in_head = self._is_last = False
+        self._declined_upgrade = False
+        self._refusal = _NOT_HTTP
+        self._head_bytes = self._silent_bytes = self._unsent = 0
         self._unsent_since = 0.0
-        self._is_new = True
-        self._deadline = self.loop.time() + self._bounds.head_seconds
-        self._too_large = f"A request body may have at most {self._bounds.max_body_bytes} bytes."
-        surplus = len(self.connections) - self._bounds.max_connections
-        self._is_spare = surplus > 0  # is heard, for it may be a probe
-        if surplus > _SPARE_CONNECTIONS + self._bounds.max_connections // 10:
-            self._refuse(503, _BUSY, linger=False, headers=_BUSY_HEADERS)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the request that is being answered too, not only the last one of the pipeline."""
-        super().connection_lost(exc)
-        if self._running and not self._running.response_complete:
-            self._running.disconnected = True
-            self._running.message_event.set()
+        self._deadline = self.loop.time() + self.limits.head_seconds
+        surplus = len(self.connections) - self.limits.max_connections
+        self._is_reserve = surplus > 0
+        if surplus > self.limits.reserve:
+            transport.abort()
+        elif hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: also drops a client that never reads, after a close
+            timeout = int(self.limits.idle_seconds * 1000)
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, or discard what follows a refusal."""
-        if not self._refused:
-            super().data_received(data)
+        """Parse; what is not HTTP, or breaks a bound, is refused after the answers before it."""
+        if self._closing:
+            return
+        self._silent_bytes += len(data)
+        try:
+            while data:
+                data = self._feed(data)
+        except httptools.HttpParserError:
+            self._refuse(self._refusal)
+        else:
+            if self._silent_bytes > _MAX_HEAD_BYTES:  # a header, a trailer or a chunk extension without an end
+                self._refuse(_HEAD_TOO_LONG)
 
-    # --- what httptools calls
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer a client that has closed its half of the connection; return whether the other half stays open."""
+        if self._receiving and not self._in_head and not self._closing:
+            self._refuse(_CUT_OFF)
+        self._closing = True
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]
+            self.cycle.keep_alive = False
+            return True
+        return False
+
+    # --- the parser's callbacks
 
     def on_message_begin(self) -> None:
-        """Start a request; one that came before on this connection is answered first."""
-        if self._waiting:
-            self.guard.end_turn()
-        if self._is_new and isinstance(self.loop, FairLoop):
-            self.loop.put_behind(self.transport.get_extra_info("socket").fileno())
-        self._is_new = False
+        """Start the deadline of a head; refuse to queue more requests than the bound on pipelining."""
+        if self._is_last or len(self.pipeline) >= _MAX_PIPELINED:
+            self._closing = True
+            self.cycle.keep_alive = False
+            raise _RefusedError
         super().on_message_begin()
-        self._receiving = True
-        self._handed_on = False
-        self._head_bytes = 0
-        self._pending = b""
-        self._deadline = self.loop.time() + self._bounds.head_seconds
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+        self._receiving = self._in_head = True
+        self._head_bytes = self._silent_bytes = 0
+        self._deadline = self.loop.time() + self.limits.head_seconds
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
-        self._count_head(len(url))
         super().on_url(url)
+        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._count_head(len(name) + len(value))
+        """Take a header, or a trailer: it counts, and goes into a list that nobody reads."""
         super().on_header(name, value)
+        self._count_head(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """Hand a stream on at once; wait for the body of everything else."""
-        self._deadline = self.loop.time() + self._bounds.body_seconds
-        if self._is_spare and self.url not in self.guard.probe_paths:
-            self._refuse(503, _BUSY, linger=False, headers=_BUSY_HEADERS)
-        elif self.url.partition(b"?")[0].decode("ascii", "replace") in self.guard.stream_paths:
-            self._hand_on(self._stream, full=self.guard.streams >= self._bounds.max_streams)
-        elif self._declared() > self._bounds.max_body_bytes:
-            self._refuse(413, self._too_large)
-        elif self.expect_100_continue:
-            if self._is_answered():  # else it would stand in the middle of an answer
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        """Start the app, unless the framing is ambiguous or the request has to be parsed once more."""
+        self._in_head = False
+        self._silent_bytes = 0
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._declined_upgrade = True
+            return
+        self._check_framing()
+        if self._is_reserve and self.url not in self.limits.probe_paths:
+            self._stop(_BUSY)
+        self._is_last = not self.parser.should_keep_alive()
+        is_http_1_0 = self.parser.get_http_version() == "1.0"
+        if is_http_1_0:
             self.expect_100_continue = False
+            self.app = self._run_without_chunks
+        super().on_headers_complete()
+        if is_http_1_0:
+            self.app = self._plain_app
+            self.cycle.chunked_encoding = False
+        if self._is_reserve:
+            self.cycle.keep_alive = False
+        self.headers = []  # trailers go here; the scope keeps the list of headers
+        self._is_stream = self.scope["raw_path"] in self.limits.stream_paths
+        self._deadline = self.loop.time() + self.limits.body_seconds
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        if self._refused:
-            return
-        if self._handed_on:
-            self._deadline = self.loop.time() + self._bounds.idle_seconds
-            super().on_body(body)
-        elif len(self._pending) + len(body) > self._bounds.max_body_bytes:
-            self._refuse(413, self._too_large)
-        else:
-            self._pending = self._pending + body if self._pending else body
+        """Take a part of the body; a stream may take any time, but not stand still."""
+        self._silent_bytes = 0
+        if self._is_stream:
+            self._deadline = self.loop.time() + self.limits.idle_seconds
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Answer a whole request, or hand it on."""
-        if self._refused:
+        """End the deadlines: what takes time from here on is the answer."""
+        if self._declined_upgrade:
             return
         self._receiving = False
-        answered = self._handed_on and self.cycle.response_complete  # a stream, before its end
-        self._deadline = self.loop.time() + self._bounds.keep_alive_seconds if answered else inf
-        if not self._handed_on:
-            full = self.guard.full(len(self.tasks)) and self.url not in self.guard.probe_paths
-            if self._shed_at_once() if full else self._wait_for_the_lane():
-                return
-            self._hand_on(self._plain_app, full=full)
+        self._deadline = inf
         super().on_message_complete()
 
-    # --- ways to answer
-
-    def _is_answered(self) -> bool:
-        """Tell whether all that was handed on is answered."""
-        return self._running is None or self._running.response_complete
-
-    def _wait_for_the_lane(self) -> bool:
-        """Let the fast lane answer if it may; tell whether it does."""
-        if self.url not in self.guard.hot_paths or self.parser.get_method() != b"POST":
-            return False
-        if not self._is_answered() or self.parser.get_http_version() != "1.1":
-            return False
-        self.scope["path"] = self.guard.hot_paths[self.url]
-        self._waiting = True
-        self._keep_alive = self.parser.should_keep_alive()
-        self.guard.answer_this_turn(self, HotRequest(self.scope, self._pending, perf_counter()))  # type: ignore[arg-type]
-        return True
-
-    def _shed_at_once(self) -> bool:
-        """Say 503 if nothing before it is unanswered; tell whether it did. A task to say it would be more load."""
-        if not self._is_answered() or self._waiting:
-            return False
-        self.guard.refused(503)
-        path = self.url.decode("ascii", "replace")
-        body = in_the_shape_of(path, _BUSY_BODY)
-        keep_alive = self.parser.should_keep_alive() and not self.guard.draining
-        self._write(b"HTTP/1.1 503 Service Unavailable\r\n", _BUSY_HEAD, body, keep_alive=keep_alive)
-        self._deadline = self.loop.time() + self._bounds.keep_alive_seconds
-        return True
-
-    def take_answer(self, answer: tuple[bytes, bytes] | None) -> None:
-        """Send what the fast lane gave, or hand the request on."""
-        self._waiting = False
-        if self.transport.is_closing():
-            return
-        if answer is None:
-            self._hand_on(self._plain_app, full=False)
-            self.cycle.keep_alive = self._keep_alive and not self.guard.draining
-            super().on_message_complete()
-            return
-        self._write(b"HTTP/1.1 200 OK\r\n", *answer, keep_alive=self._keep_alive and not self.guard.draining)
-        self.server_state.total_requests += 1
-        self._deadline = self.loop.time() + self._bounds.keep_alive_seconds
-
-    def _hand_on(self, app: ASGIApp, *, full: bool) -> None:
-        """Start the app on what there is of the request."""
-        self._handed_on = True
-        self.app = self._shed if full else app
-        super().on_headers_complete()
-        overrun = len(self.pipeline) >= _MAX_PIPELINED
-        if self.guard.draining or overrun or self._is_spare:
-            self.cycle.keep_alive = False
-        self._refused = overrun  # what is queued is answered, what follows is not read
-        if self._pending:
-            super().on_body(self._pending)
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's own idea of an app
-        self._running = cycle
-        super()._start_asgi_task(cycle, app)
-
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.guard.stream(self._plain_app, scope, receive, send)
-
-    async def _shed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.guard.refused(503)
-        headers = {name.decode(): value.decode() for name, value in (*_BUSY_HEADERS, *SECURITY_HEADERS)}
-        await problem_response(503, _BUSY, headers=headers)(scope, receive, send)
-
-    def _write(self, status_line: bytes, head: bytes, body: bytes, *, keep_alive: bool) -> None:
-        parts = [status_line]
-        for name, value in self.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        end = b"\r\n\r\n" if keep_alive else b"\r\nconnection: close\r\n\r\n"
-        parts += (head, b"content-length: %d" % len(body), end, body)
-        self.transport.write(b"".join(parts))
-        if not keep_alive and not self._refused:
-            self.transport.close()
-
-    # --- refusals below the app
-
-    def _count_head(self, n_bytes: int) -> None:
-        self._head_bytes += n_bytes
-        if self._head_bytes > _HEAD_BYTES:
-            raise _HeadTooLongError
-
-    def _declared(self) -> int:
-        declared = dict(self.headers).get(b"content-length", b"")
-        return int(declared) if declared.isdigit() else 0
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours is a problem
-        """Answer what httptools cannot read, or what `_count_head` refused."""
-        if self._head_bytes > _HEAD_BYTES:
-            self._refuse(431, f"The head of a request may have at most {_HEAD_BYTES} bytes.")
-        else:
-            self._refuse(400, "The request is not valid HTTP.")
-
-    def _refuse(self, status: int, sentence: str, *, linger: bool = True, headers: Sequence[Header] = ()) -> None:
-        """Answer once all before it is answered, and end the connection."""
-        if self._refused or self.transport.is_closing():
-            return
-        if self._waiting:
-            self.guard.end_turn()
-        self._refused = True
-        answered = self._is_answered()
-        if self._receiving and self._handed_on:  # the body of a stream
-            if self.cycle.response_started:
-                self.transport.abort()  # half an answer must not look whole
-                return
-            answered = self.cycle is self._running
-            self._take_back()
-        self.guard.refused(status)
-        line = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
-        path = self.url.decode("ascii", "replace")
-        body = in_the_shape_of(path, bytes(problem_response(status, sentence).body))
-        head = _PROBLEM_HEAD + header_lines(headers)
-        self._last_words = partial(self._end_with, line, head, body, linger=linger)
-        self._deadline = inf
-        if answered:
-            self._last_words()
-
-    def _take_back(self) -> None:
-        """Let the app have no more of the request that is arriving, and say nothing to it."""
-        if self.cycle is not self._running:  # it waits behind what is being answered
-            self.pipeline.popleft()
-        self.cycle.disconnected = True
-        self.cycle.message_event.set()
-
-    def _end_with(self, line: bytes, head: bytes, body: bytes, *, linger: bool) -> None:
-        """Write the last answer; read on where more is on its way: closing on unread bytes would take it back."""
-        if self.transport.is_closing():
-            return
-        self._write(line, head, body, keep_alive=False)
-        self._deadline = self.loop.time() + _LINGER_SECONDS
-        if not linger:
-            self.transport.close()
-            return
-        try:
-            self.transport.write_eof()
-        except OSError:  # the client has left
-            self.transport.abort()
-
-    def on_response_complete(self) -> None:
-        """Go on to the next request, or to what was refused behind the last."""
-        is_last = not self.pipeline
-        super().on_response_complete()
-        if self._receiving:  # the next one has its own deadline
-            self._unset_keepalive_if_required()
-        if is_last and self._last_words:
-            self._last_words()
-
-    # --- what `Server` calls
+    # --- what the server calls
 
     def sweep(self, now: float) -> None:
-        """Close the connection if its client is too slow."""
+        """Close the connection if its client is too slow: to send, or to read what is sent to it."""
         unsent = self.transport.get_write_buffer_size()
         if not unsent or unsent != self._unsent:
             self._unsent, self._unsent_since = unsent, now
-        elif now - self._unsent_since > self._bounds.idle_seconds:
-            self.transport.abort()  # close() would wait for a client that does not read
+        elif now - self._unsent_since > self.limits.idle_seconds:
+            self.transport.abort()  # close() would wait for the client to read
+            return
         if now <= self._deadline:
             return
-        if self._refused or not self._receiving:
+        if self._closing or not self._receiving:  # lingering, or it has never sent anything
             self.transport.close()
-        elif self._handed_on and self.flow.read_paused:
-            self._deadline = now + self._bounds.idle_seconds  # it is we who are slow
+        elif self.flow.read_paused:
+            self._deadline = now + self.limits.idle_seconds  # it is the service that is slow
         else:
-            self._refuse(408, "The request did not arrive in time.", linger=False)
+            self._refuse(_TOO_SLOW)
 
-    def shutdown(self) -> None:
-        """Close at once, unless a request is on its way: then after its answer."""
-        if not self._waiting and (not self._receiving or self._handed_on):
-            super().shutdown()
+    # --- inside
+
+    def _feed(self, data: bytes) -> bytes:
+        """Parse; return what is still to be parsed once an offered upgrade has been declined."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if not self._declined_upgrade:  # CONNECT
+                raise httptools.HttpParserError from None
+            self._declined_upgrade = False
+            return self._head_without_upgrade() + data[upgrade.args[0] :]
+        return b""
+
+    def _head_without_upgrade(self) -> bytes:
+        """Return the head as if no upgrade had been offered, for a new parser: httptools drops the body after one."""
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = [token for token in value.split(b",") if token.strip().lower() not in _HOP_BY_HOP_UPGRADE]
+                lines += [b"connection:" + b",".join(tokens)] if tokens else []
+            elif name not in _HOP_BY_HOP_UPGRADE:
+                lines.append(name + b":" + value)
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def _check_framing(self) -> None:
+        """Refuse what a proxy before this server may read in another way."""
+        hosts, encodings = 0, []
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding":
+                encodings.append(value.strip().lower())
+        version = self.parser.get_http_version()
+        if hosts != 1 and (version == "1.1" or hosts):
+            self._stop(Refusal(400, "A request needs one Host header."))
+        if encodings and (encodings != [b"chunked"] or version == "1.0"):
+            self._stop(Refusal(400, "The only transfer encoding is chunked, in HTTP/1.1."))
+        if not self.url.isascii():
+            self._stop(_NOT_HTTP)
+
+    def _count_head(self, n_bytes: int) -> None:
+        self._silent_bytes = 0
+        self._head_bytes += n_bytes
+        if self._head_bytes > _MAX_HEAD_BYTES:
+            self._stop(_HEAD_TOO_LONG)
+
+    def _stop(self, refusal: Refusal) -> None:
+        """Stop the parser and refuse the request."""
+        self._refusal = refusal
+        self._in_head = True  # the app has not been started
+        raise _RefusedError
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Have the app answer with a refusal once all before it is answered, and end the connection."""
+        if self._closing or self.transport.is_closing():
+            return
+        self._closing = True
+        self._deadline = inf
+        if self._receiving and not self._in_head:
+            self._refuse_running(refusal)
+            return
+        if not self._receiving:
+            super().on_message_begin()
+        try:
+            httptools.parse_url(self.url)
+        except httptools.HttpParserError:
+            self.url = b"/"
+        refuse(cast(Scope, self.scope), refusal)
+        self.expect_100_continue = False
+        super().on_headers_complete()
+        self._end_with_this_answer()
+        super().on_message_complete()
+
+    def _refuse_running(self, refusal: Refusal) -> None:
+        """Refuse a request whose app may be running: it learns of it at the next part of the body that it asks for."""
+        if self.cycle.response_complete:
+            self.transport.close()
+        elif self.cycle.response_started:
+            self.transport.abort()  # half an answer must not look whole
+        else:
+            refuse(cast(Scope, self.scope), refusal)
+            self._end_with_this_answer()
+            self.cycle.message_event.set()
+
+    def _end_with_this_answer(self) -> None:
+        """Have the last answer close only this half of the connection: closing on unread bytes would take it back."""
+        self.cycle.keep_alive = False
+        self.cycle.transport = _LingeringTransport(self.transport, self._linger)  # type: ignore[assignment]
+
+    def _linger(self) -> None:
+        self._deadline = self.loop.time() + _LINGER_SECONDS
+
+    async def _run_without_chunks(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app for a client of HTTP/1.0: an answer of unknown length ends with the connection."""
+        cycle = self.cycle
+
+        async def send_unchunked(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await self._plain_app(scope, receive, send_unchunked)
 
 
-def connection_class(guard: Guard) -> type[Any]:
+def connection_class(limits: ConnectionLimits) -> type[Any]:
     """Return the class that uvicorn makes connections of."""
-    return type("Connection", (GuardedProtocol,), {"guard": guard})
+    return type("LimitedConnection", (Connection,), {"limits": limits})

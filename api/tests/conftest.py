@@ -14,8 +14,8 @@ import pytest
 
 from model.artifacts import DataIdentity
 from model.data.corpus import build_dataset
-from model.export import save_bundle
 from model.data.splitting import split_dataset
+from model.export import save_bundle
 from model.training import TrainingConfig, train
 
 ROOT = Path(__file__).parents[2]

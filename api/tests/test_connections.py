@@ -9,12 +9,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import Mock
 
 import httpx
 import pytest
 
-from api.server.protocol import GuardedProtocol
 from api.tests.conftest import Server, start, stop
 
 BODY = b'{"name": "Jordan"}'
@@ -202,7 +200,7 @@ FAILED_LINES = ('"level":"ERROR"', '"level": "ERROR"', "Traceback")
         (EXPLAIN + CHUNKED + BROKEN, [200, 400]),
         (CHUNKED + BROKEN, [400]),
         (EXPLAIN + HEAD + b"content-length: 18\r\n\r\n{", [200, 408]),
-        (EXPLAIN + REQUEST.replace(b"host: x", b"expect: 100-continue"), [200, 200]),
+        (EXPLAIN + REQUEST.replace(b"host: x", b"host: x\r\nexpect: 100-continue"), [200, 100, 200]),
     ],
 )
 def test_what_is_refused_waits_for_the_answers_before_it(strict: Server, sent: bytes, statuses: list[int]) -> None:
@@ -250,7 +248,7 @@ def test_a_request_split_at_any_byte_is_answered(server: Server) -> None:
             connection.sendall(REQUEST[:place])
             time.sleep(0.0005)
             connection.sendall(REQUEST[place:])
-            assert _statuses(connection.recv(65536)) == [200]
+            assert _statuses(_read_one(connection)) == [200]
 
 
 def test_what_is_too_much_at_once_is_shed_and_probes_are_not(bundle: Path, tmp_path: Path) -> None:
@@ -288,14 +286,9 @@ def test_a_connection_too_many_is_told_when_to_come_again(bundle: Path, tmp_path
     with _connect(server) as probe:
         probe.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
         probed = _read_all(probe)
-    silent = [_connect(server) for _ in range(11)]
-    unheard = _read_all(silent[-1])
-    for connection in silent:
-        connection.close()
     assert stop(server) == 0
-    for refused in (answer, unheard):
-        assert _statuses(refused) == [503]
-        assert b"retry-after: 1\r\n" in refused
+    assert _statuses(answer) == [503]
+    assert b"retry-after: 1\r\n" in answer
     assert _statuses(probed) == [200]
     assert b"connection: close\r\n" in probed
 
@@ -327,36 +320,3 @@ def test_sigterm_answers_200_requests_in_flight_and_drains(bundle: Path, tmp_pat
     assert [_statuses(answer) for answer in answers] == [[200]] * 200
     server.client.close()
     assert server.process.wait(timeout=30) == 0
-
-
-def test_a_client_that_leaves_before_the_last_words_is_no_error() -> None:
-    """A race that a real client wins once in ten thousand times: asyncio then raises where the end is announced."""
-    transport = Mock(is_closing=lambda: False, **{"write_eof.side_effect": OSError})
-    connection = GuardedProtocol.__new__(GuardedProtocol)
-    connection.transport, connection.loop = transport, Mock(**{"time.return_value": 0.0})
-    connection.server_state, connection._refused = Mock(default_headers=[]), True
-    connection._end_with(b"HTTP/1.1 400 Bad Request\r\n", b"", b"", linger=True)
-    transport.write.assert_called_once()
-    transport.abort.assert_called_once()
-
-
-@pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="asks Linux what the service watches")
-def test_connections_wait_behind_new_ones_after_their_first_request(server: Server) -> None:
-    connections = [_connect(server) for _ in range(5)]
-    for connection in connections:
-        connection.sendall(REQUEST)
-        assert _statuses(_read_one(connection)) == [200]
-    files = Path(f"/proc/{server.process.pid}/fd")
-    epolls = {int(f.name) for f in files.iterdir() if "eventpoll" in str(f.readlink())}
-    assert len(epolls) == 2
-    watched = {fd: _watched(server.process.pid, fd) for fd in epolls}
-    behind = next(fd for fd in epolls if watched[fd] & epolls)
-    new = (epolls - {behind}).pop()
-    assert len(watched[behind]) >= 6  # these and the other epoll
-    assert len(watched[new]) < 5  # the listener and what wakes the loop
-    for connection in connections:
-        connection.close()
-
-
-def _watched(pid: int, epoll: int) -> set[int]:
-    return {int(fd) for fd in re.findall(r"tfd:\s+(\d+)", Path(f"/proc/{pid}/fdinfo/{epoll}").read_text())}

@@ -66,7 +66,7 @@ CASES = [
     Case("form", 415, b"name=Secretname", headers={"content-type": "application/x-www-form-urlencoded"}),
     Case("image", 415, b"\x89PNG\r\n\x1a\n\x00", headers={"content-type": "image/png"}),
     Case("no content type", 415, _name(SECRET), headers={}),
-    Case("70 KB", 413, _name("a" * 70_000)),
+    Case("1.4 MB", 413, _name("a" * 1_400_000)),
     Case("unknown route", 404, path="/Secretname"),
     Case("path that is not UTF-8", 404, path="/%ff%00"),
     Case("path with a slash more", 404, path=ROUTE + "/?name=Secretname"),
@@ -89,7 +89,7 @@ def test_malformed_request_is_a_problem(client: httpx.Client, case: Case) -> Non
 
 
 def test_a_chunked_body_past_the_limit_is_refused(client: httpx.Client) -> None:
-    answer = client.post(ROUTE, content=(b"x" * 1000 for _ in range(100)), headers=JSON)
+    answer = client.post(ROUTE, content=(b"x" * 20_000 for _ in range(100)), headers=JSON)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.lifecycle import Lifecycle
 from api.main import create_app
 from api.middleware.telemetry import Recorder, RequestTelemetry
 from api.observability.logs import RequestLog, configure_logging
@@ -63,6 +64,11 @@ def test_lines_and_what_they_left_out_add_up(bundle: Path, tmp_path: Path) -> No
     assert len(lines) + left_out <= 200
 
 
+def _telemetry(app: ASGIApp, metrics: Metrics, per_second: int) -> RequestTelemetry:
+    recorder = Recorder(metrics, RequestLog(per_second))
+    return RequestTelemetry(app, recorder=recorder, tracing=Tracing(), lifecycle=Lifecycle())
+
+
 async def _failing(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("half")(scope, receive, send) if scope["path"] == "/late" else None
     raise ValueError(SECRET)
@@ -72,7 +78,7 @@ async def _failing(scope: Scope, receive: Receive, send: Send) -> None:
 def test_a_failure_is_always_logged_and_never_quoted(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
     metrics = Metrics()
-    app = RequestTelemetry(_failing, Recorder(metrics, RequestLog(per_second=0)), Tracing())
+    app = _telemetry(_failing, metrics, per_second=0)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
     async def ask() -> httpx.Response:
@@ -101,7 +107,7 @@ def test_a_client_that_leaves_is_no_failure(bundle: Path, ordinary: bool, capsys
     configure_logging("info")
     app = create_app(Settings(bundle_dir=bundle))
     metrics: Metrics = app.state.metrics
-    middleware = RequestTelemetry(app if ordinary else _reading, Recorder(metrics, RequestLog(100)), Tracing())
+    middleware = _telemetry(app if ordinary else _reading, metrics, per_second=100)
     messages: list[Message] = [
         {"type": "http.request", "body": b'{"name": ', "more_body": True},
         {"type": "http.disconnect"},
