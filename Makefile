@@ -69,9 +69,11 @@ data: ## Build data/ again from its cores and pinned packages, in an environment
 
 lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--group serve -o requirements/serve.txt
+		--excludes requirements/training-only.txt model_package/pyproject.toml --group pyproject.toml:serve \
+		-o requirements/serve.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--constraint requirements/serve.txt --group dev -o requirements/dev.txt
+		--constraint requirements/serve.txt --excludes requirements/torch.txt \
+		model_package/pyproject.toml --extra mlflow --group pyproject.toml:dev -o requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group clients -o requirements/clients.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
