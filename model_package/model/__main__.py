@@ -1,4 +1,4 @@
-"""The command line: `python -m model VERB`. Parses, delegates, turns errors into one sentence."""
+"""The command line: `python -m model COMMAND`. Parses, delegates, turns errors into one sentence."""
 
 import sys
 
@@ -12,13 +12,14 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # brackets in a help text are brackets
 )
-for verb in (
+for command in (
     *(training.train, training.validate, training.evaluate),
     *(answering.predict, answering.explain, answering.similar),
     *(promotion.history, promotion.promote, promotion.rollback),
 ):
-    app.command()(verb)
+    app.command()(command)
 app.command("training_model", help="Alias of train.", hidden=True)(training.train)
 
 

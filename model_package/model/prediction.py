@@ -85,13 +85,13 @@ class Predictor:
             )
 
     @classmethod
-    def load(cls, directory: Path, *, threads: int = 1) -> Self:
+    def load(cls, directory: str | Path, *, threads: int = 1) -> Self:
         """Load a verified bundle; `threads` is how many cores one call may use.
 
         Raises:
             BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
         """
-        return cls(read_bundle(directory), threads=threads)
+        return cls(read_bundle(Path(directory)), threads=threads)
 
     def log_probs(self, names: Sequence[str], prior: Prior = "natural") -> NDArray[np.float64]:
         """Return calibrated natural-log probabilities (N, L), columns in the order of `labels`.

@@ -55,7 +55,7 @@ class Epoch:
 
 
 Progress = Callable[[float, Sequence[Epoch]], None]
-"""Called after each batch with the share of the work done, 1 at the end, and the epochs finished so far."""
+"""Called after each batch and each epoch with the share of the work done, 1 at the end, and the epochs finished."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,8 @@ def _fit(
         epochs.append(Epoch(number, float(np.mean(losses)), nll, accuracy, time.monotonic() - started))
         if best is None or nll < best[0].validation_nll:  # less noisy than accuracy
             best = epochs[-1], {key: value.clone() for key, value in classifier.state_dict().items()}
+        if progress:
+            progress(number / training_config.epochs, epochs)
     assert best is not None  # TrainingConfig refuses zero epochs
     classifier.load_state_dict(best[1])
     classifier.eval()

@@ -1,6 +1,7 @@
 """The command line as a person runs it: another process, its exit code, what it says."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -17,8 +18,13 @@ from model.registry.store import Store
 CLI = [sys.executable, "-m", "model"]
 
 
+WITHOUT_EXTRAS = "import sys; sys.modules.update(mlflow=None, sqlalchemy=None); from model.__main__ import main; main()"
+
+
 def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
+    """Run the command line as it is where no extra is installed."""
+    command = [sys.executable, "-c", WITHOUT_EXTRAS, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def _snapshot(folder: Path) -> dict[str, bytes]:
@@ -29,6 +35,11 @@ def test_training_model_trains_and_the_other_verbs_use_its_bundle(names_folder: 
     trained = _run("training_model", tmp_path / "out", names_folder, "--epochs", "2", "--store", tmp_path / "store")
     assert trained.returncode == 0, trained.stderr
     assert "macro f1" in trained.stdout
+    assert [line.split(":")[0] for line in trained.stderr.splitlines()] == ["epoch 1 of 2", "epoch 2 of 2"]
+    alone = re.findall(r"network alone (\d\.\d+)", trained.stderr + trained.stdout)
+    assert len(alone) == 3  # of each epoch, and of the one that was kept
+    assert alone[2] in alone[:2]
+    assert re.search(r"of the bundle, with a share of .* blended in, \d\.\d+", trained.stdout)
     predicted = _run("predict", tmp_path / "out", "Rossini", "Kovalski", "--top-k", "2")
     assert predicted.stdout.startswith("Rossini: ")
     assert predicted.stdout.count("%") == 4
@@ -43,6 +54,12 @@ def test_training_model_trains_and_the_other_verbs_use_its_bundle(names_folder: 
         return next(line for line in output.splitlines() if line.startswith("│ accuracy")).split("│")[-2].strip()
 
     assert accuracy(evaluated.stdout) == accuracy(trained.stdout)
+
+
+def test_a_help_text_keeps_its_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app(["train", "--help"])
+    assert "tables [shape] and [training]" in " ".join(capsys.readouterr().out.split())
 
 
 def test_validate_reports(names_folder: Path) -> None:

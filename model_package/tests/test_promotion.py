@@ -1,7 +1,6 @@
 """Train, look back, promote, roll back, as a person does it; the store is the only thing that they share."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from model.__main__ import app
 from model.artifacts import read_bundle
-from model.errors import GateError, StoreError
+from model.errors import GateError, StoreError, TrackingError
 from model.registry.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's dependencies tell of each other's deprecations
@@ -26,9 +25,8 @@ def _pointer_and_versions(store: Path) -> dict[str, bytes]:
 
 
 def test_from_training_to_promotion_and_back(
-    many_names_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    many_names_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     store, bundle, more = tmp_path / "store", tmp_path / "bundle", tmp_path / "more"
     more.mkdir()
     for path in many_names_folder.iterdir():
@@ -45,6 +43,7 @@ def test_from_training_to_promotion_and_back(
     assert (kept.champion(), kept.challenger()) == (None, first)
     _run("promote", many_names_folder, "--store", store)
     assert kept.champion() == first
+    assert not (store / "mlflow.db").exists()  # nothing is recorded that nobody asked for
 
     bad, good = tmp_path / "bad.toml", tmp_path / "good.toml"
     good.write_text("[shape]\nngram_bits = 12\n[training]\nepochs = 3\n")
@@ -83,23 +82,41 @@ def test_from_training_to_promotion_and_back(
 
 
 def test_a_training_is_not_lost_when_the_tracker_does_not_answer(names_folder: Path, tmp_path: Path) -> None:
-    environment = os.environ | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     command = [sys.executable, "-m", "model", "train", tmp_path / "bundle", names_folder, "--epochs", "1"]
-    done = subprocess.run(
-        [*command, "--store", tmp_path / "store"], env=environment, capture_output=True, text=True, check=False
-    )
+    options = ["--store", tmp_path / "store", "--mlflow", "http://127.0.0.1:9"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-    assert "lacks its latest changes" in done.stderr
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("error: ")
+    assert "lacks its latest changes" in last
     version = read_bundle(tmp_path / "bundle").metadata.version
     assert Store(tmp_path / "store").challenger() == version
 
 
 def test_an_empty_store_is_one_sentence(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
     with pytest.raises(StoreError, match="no versions"):
-        _run("history", tmp_path / "store")
+        _run("history", store)
     with pytest.raises(StoreError, match="no challenger"):
-        _run("promote", tmp_path, "--store", tmp_path / "store")
-    with pytest.raises(StoreError, match="cannot be written"):
-        _run("rollback", "--store", tmp_path / "store")
+        _run("promote", tmp_path, "--store", store)
+    with pytest.raises(StoreError, match="no champion before"):
+        _run("rollback", "--store", store)
+
+
+@pytest.mark.parametrize("command", [["history"], ["promote", ".", "--store"], ["rollback", "--store"]])
+def test_a_store_that_is_not_there_is_one_sentence(tmp_path: Path, command: list[str]) -> None:
+    with pytest.raises(StoreError, match="There is no store at"):
+        _run(*command, tmp_path / "store")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["train", "bundle", "."], ["promote", "."], ["rollback"]])
+def test_recording_without_mlflow_is_one_sentence_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(TrackingError, match=r"pip install 'name-classifier-model\[mlflow\]'"):
+        _run(*command, "--mlflow", "sqlite:///mlflow.db")
     assert list(tmp_path.iterdir()) == []

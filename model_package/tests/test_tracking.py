@@ -28,14 +28,11 @@ def store(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Store:
     return store
 
 
-def test_mlflow_holds_what_a_training_leaves_and_follows_the_store(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    tracking.record(store)
+def test_mlflow_holds_what_a_training_leaves_and_follows_the_store(store: Store) -> None:
+    uri = f"sqlite:///{store.path}/mlflow.db"
+    tracking.record(store, uri)
     from mlflow import MlflowClient
 
-    uri = f"sqlite:///{store.path}/mlflow.db"
     client = MlflowClient(uri, uri)
 
     def aliases() -> dict[str, str]:
@@ -45,13 +42,13 @@ def test_mlflow_holds_what_a_training_leaves_and_follows_the_store(
 
     assert aliases() == {"challenger": VERSIONS[1]}
     store.promote(VERSIONS[0], instead_of=None)
-    tracking.record(store)
+    tracking.record(store, uri)
     assert aliases() == {"champion": VERSIONS[0]}
     store.promote(VERSIONS[1], instead_of=VERSIONS[0])
-    tracking.record(store)
+    tracking.record(store, uri)
     assert aliases() == {"champion": VERSIONS[1]}
     store.rollback()
-    tracking.record(store)
+    tracking.record(store, uri)
     assert aliases() == {"champion": VERSIONS[0]}
 
     registered = client.search_model_versions("")
@@ -78,12 +75,9 @@ def test_mlflow_holds_what_a_training_leaves_and_follows_the_store(
     "uri",
     ["http://me:secret@127.0.0.1:9", "sqlite:////no/such/folder/x.db", "nonsense", "ftp://127.0.0.1/"],
 )
-def test_a_tracker_that_does_not_answer_is_one_sentence_in_seconds(
-    store: Store, monkeypatch: pytest.MonkeyPatch, uri: str
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+def test_a_tracker_that_does_not_answer_is_one_sentence_in_seconds(store: Store, uri: str) -> None:
     started = time.monotonic()
     with pytest.raises(TrackingError, match="lacks its latest changes") as raised:
-        tracking.record(store)
+        tracking.record(store, uri)
     assert time.monotonic() - started < 30
     assert "secret" not in str(raised.value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from model.commands.terminal import DEFAULT_STORE, DataFolder, StoreArgument, StoreOption, console
+from model.commands.terminal import DEFAULT_STORE, DataFolder, MlflowOption, StoreArgument, StoreOption, console
 
 if TYPE_CHECKING:
     from model.evaluation.comparison import Criterion
@@ -26,6 +26,7 @@ def history(
     from model.registry.store import Store
 
     kept = Store(store)
+    kept.check_exists()
     rows, damaged = _history_rows(kept), kept.damaged()
     if not rows and not damaged:
         raise StoreError(f"{store} holds no versions; train adds them.")
@@ -46,6 +47,7 @@ def promote(
     data: DataFolder,
     version: Annotated[str | None, typer.Argument(help="Which version; the challenger if left out.")] = None,
     store: StoreOption = DEFAULT_STORE,
+    mlflow: MlflowOption = None,
 ) -> None:
     """Compare a version with the champion on held-out names of its data; make it champion if it is no worse."""
     from dataclasses import asdict
@@ -57,7 +59,10 @@ def promote(
     from model.registry.gate import compare_bundles
     from model.registry.store import Store
 
+    if mlflow:
+        tracking.check_installed()
     kept = Store(store)
+    kept.check_exists()
     champion, version = kept.champion(), version or kept.challenger()
     if version is None:
         raise StoreError(f"{store} has no challenger: nothing was added since the last promotion; name a version.")
@@ -71,17 +76,21 @@ def promote(
         raise GateError(f"{version} is not promoted: {failure}.")
     kept.promote(version, instead_of=champion, gate=gate)
     console.print(f"{version} is champion" + (f" instead of {champion}." if champion else "."))
-    tracking.record(kept)
+    if mlflow:
+        tracking.record(kept, mlflow)
 
 
-def rollback(store: StoreOption = DEFAULT_STORE) -> None:
+def rollback(store: StoreOption = DEFAULT_STORE, mlflow: MlflowOption = None) -> None:
     """Make the champion before this one champion again."""
     from model.registry import tracking
     from model.registry.store import Store
 
+    if mlflow:
+        tracking.check_installed()
     kept = Store(store)
     console.print(f"{kept.rollback()} is champion again.")
-    tracking.record(kept)
+    if mlflow:
+        tracking.record(kept, mlflow)
 
 
 def _history_rows(store: "Store") -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Commands that make and evaluate bundles: train, validate, evaluate."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,11 +8,24 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from model.commands.terminal import DEFAULT_STORE, BundleFolder, DataFolder, NewBundleFolder, StoreOption, console
+from model.commands.terminal import (
+    DEFAULT_STORE,
+    BundleFolder,
+    DataFolder,
+    MlflowOption,
+    NewBundleFolder,
+    StoreOption,
+    console,
+    progress_console,
+)
 from model.constants import GIVEN_FOLDER, MAX_SEED, OUTLIER_FOLDER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from model.data.corpus import Corpus
+    from model.training import Epoch, TrainingResult
+    from model.training import Progress as ProgressCallback
 
 _MAX_OVERLAPS = 10
 
@@ -27,6 +41,7 @@ def train(
         int | None, typer.Option(min=0, max=MAX_SEED, help="Fixes the split, the initial weights and the order.")
     ] = None,
     store: StoreOption = DEFAULT_STORE,
+    mlflow: MlflowOption = None,
 ) -> None:
     """Train on a folder of names, write a verified bundle and add it to the store."""
     from model.artifacts import DataIdentity, check_writable
@@ -38,6 +53,8 @@ def train(
     from model.registry.store import Store
     from model.training import train as fit
 
+    if mlflow:
+        tracking.check_installed()
     shape, training_config = read_config(config, architecture=architecture, epochs=epochs, seed=seed)
     corpus = load_corpus(data)
     check_writable(bundle)
@@ -45,27 +62,59 @@ def train(
     identity = DataIdentity(fingerprint=corpus.fingerprint(), names=len(corpus.names), split_seed=training_config.seed)
     split = split_corpus(corpus, training_config.seed)
     console.print(f"{_describe(corpus)}; training a {shape.architecture}.")
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("teaching", total=1.0)
-        result = fit(
-            split,
-            training_config,
-            shape,
-            progress=lambda share, past: bar.update(
-                task,
-                completed=share,
-                description=f"validation accuracy {past[-1].validation_accuracy:.3f}" if past else "training",
-            ),
-        )
+    with _progress(training_config.epochs) as progress:
+        result = fit(split, training_config, shape, progress=progress)
     metadata = save_bundle(bundle, result, split, identity)
     console.print(_metrics_table(metadata.metrics))
-    console.print(
-        f"Epoch {result.best_epoch} of {training_config.epochs} kept. Bundle {metadata.version} written to {bundle}."
-    )
+    console.print(_describe_result(result, metadata.metrics["validation"]["accuracy"]))
+    console.print(f"Bundle {metadata.version} written to {bundle}.")
     Store(store).add(bundle)
     console.print(f"Added to {store}.")
-    tracking.record(Store(store))
+    if mlflow:
+        tracking.record(Store(store), mlflow)
+
+
+@contextmanager
+def _progress(n_epochs: int) -> "Iterator[ProgressCallback]":
+    """Yield what shows how far training is: a bar on a terminal, a line an epoch where there is none."""
+    if not progress_console.is_terminal:
+        yield _EpochLines(n_epochs)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=progress_console) as bar:
+        task = bar.add_task("training", total=1.0)
+        yield lambda share, epochs: bar.update(
+            task, completed=share, description=_describe_epoch(epochs[-1], n_epochs) if epochs else "training"
+        )
+
+
+class _EpochLines:
+    """Prints a line for each epoch that has finished."""
+
+    def __init__(self, n_epochs: int) -> None:
+        self._n_epochs = n_epochs
+        self._n_printed = 0
+
+    def __call__(self, _: float, epochs: "Sequence[Epoch]") -> None:
+        for epoch in epochs[self._n_printed :]:
+            progress_console.print(f"{_describe_epoch(epoch, self._n_epochs)}, {epoch.seconds:.1f} s")
+        self._n_printed = len(epochs)
+
+
+def _describe_epoch(epoch: "Epoch", n_epochs: int) -> str:
+    return (
+        f"epoch {epoch.number} of {n_epochs}: validation accuracy of the network alone {epoch.validation_accuracy:.3f}"
+    )
+
+
+def _describe_result(result: "TrainingResult", accuracy: float) -> str:
+    """Tell the accuracy of the network alone, as seen while it trained, from that of the bundle."""
+    best = result.epochs[result.best_epoch - 1]
+    return (
+        f"Epoch {best.number} of {len(result.epochs)} kept: validation accuracy of the network alone "
+        f"{best.validation_accuracy:.3f}; of the bundle, with a share of {result.language_model_share:g} "
+        f"of the language models blended in, {accuracy:.3f}."
+    )
 
 
 def _describe(corpus: "Corpus") -> str:

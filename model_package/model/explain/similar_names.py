@@ -89,13 +89,13 @@ class SimilarNames:
         self._label_starts = [0, *np.cumsum(counts).tolist()]
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: str | Path) -> Self:
         """Load the index of a verified bundle.
 
         Raises:
             BundleError: the bundle is missing, incomplete or tampered with, or holds no index of its labels.
         """
-        return cls.from_bundle(read_bundle(directory))
+        return cls.from_bundle(read_bundle(Path(directory)))
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self:

@@ -33,6 +33,11 @@ class Store:
         self.path = path
         self._ledger = path / _LEDGER
 
+    def check_exists(self) -> None:
+        """Raise StoreError if there is no such folder."""
+        if not self.path.is_dir():
+            raise StoreError(f"There is no store at {self.path}; train makes one.")
+
     def versions(self) -> list[BundleMetadata]:
         """Return what every version says of itself, by creation; `damaged` tells of those that cannot be read."""
         found = (scanned for scanned in self._scan().values() if isinstance(scanned, BundleMetadata))
@@ -139,9 +144,10 @@ class Store:
     @contextmanager
     def _writing(self, *, create: bool = False) -> Iterator[None]:
         """Take the writers' turn, and first finish what a killed writer began."""
+        if not create:
+            self.check_exists()
         try:
-            if create:
-                self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
             with locked(self.path / _LOCK):
                 for leftover in self.path.glob(f"{_STAGING}*"):
                     shutil.rmtree(leftover)

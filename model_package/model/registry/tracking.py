@@ -1,12 +1,13 @@
 """Record a store in MLflow: a run and a registered version for each version, aliases for champion and challenger.
 
-The only importer of MLflow, inside the functions, for that takes seconds. The store is the truth and this its copy:
-each call records whatever is missing, so what a server that was away has missed, the next call makes good.
+The only importer of MLflow, which is an extra, and inside the functions, for that takes seconds. The store is the truth
+and this its copy: each call records whatever is missing, so the next call makes up for a server that was away.
 """
 
 import os
 import re
 import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from model.artifacts import BundleMetadata
@@ -25,20 +26,26 @@ _REPORT = "report"
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
-    # a server that does not answer is told in seconds, where MLflow would try for minutes
+    # give up on a server that does not answer after seconds, where MLflow would try for minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
 
-def record(store: Store) -> None:
-    """Bring MLflow up to date with a store, at MLFLOW_TRACKING_URI or in the store's own database.
+def check_installed() -> None:
+    """Raise TrackingError unless MLflow is installed; made for asking before hours of training."""
+    if find_spec("mlflow") is None:
+        raise TrackingError("MLflow is not installed; install the extra: pip install 'name-classifier-model[mlflow]'.")
+
+
+def record(store: Store, uri: str) -> None:
+    """Bring MLflow at a tracking URI up to date with a store.
 
     Raises:
-        TrackingError: MLflow cannot be reached or refuses; the store is as it was.
+        TrackingError: MLflow is not installed, cannot be reached or refuses; the store is as it was.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.path.resolve() / 'mlflow.db'}"
+    check_installed()
     try:
         with locked(store.path / _LOCK), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow's dependencies tell of each other's deprecations
@@ -46,7 +53,7 @@ def record(store: Store) -> None:
     except Exception as error:  # noqa: BLE001 - MLflow raises its own errors, those of requests and those of SQLAlchemy
         raise TrackingError(
             f"{store.path} is safe, but MLflow at {_without_password(uri)} lacks its latest changes "
-            f"({type(error).__name__}); the next train, promote or rollback that reaches it records them too."
+            f"({type(error).__name__}); the next train, promote or rollback with --mlflow that reaches it records them."
         ) from None
 
 
