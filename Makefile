@@ -17,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-clients fuzz train validate lint bench bench-peers image e2e data lock clean
+.PHONY: help serve test test-clients test-pages fuzz train validate lint bench bench-peers image e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -31,6 +31,9 @@ test: $(VENV)/.dev ## Run the tests
 
 test-clients: $(VENV)/.serve build/clients-venv/.installed ## Let the clients of Triton and KServe ask the service (Python up to 3.13)
 	@build/clients-venv/bin/pytest -o filterwarnings=default tests/clients
+
+test-pages: $(VENV)/.serve build/pages-venv/.installed ## Open the pages in headless Chromium, without a network (needs chromium and chromedriver)
+	@build/pages-venv/bin/pytest -o filterwarnings=default tests/pages
 
 fuzz: $(VENV)/.serve build/fuzz-venv/.installed ## Send the service about FUZZ generated requests, and hundreds of nasty handmade ones
 	@build/fuzz-venv/bin/python tests/fuzz/fuzz.py $(FUZZ)
@@ -78,6 +81,8 @@ lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
 		--group clients -o requirements/clients.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group fuzz -o requirements/fuzz.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group pages -o requirements/pages.txt
 
 clean: ## Remove the environment and every cache
 	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis model_package/*.egg-info
@@ -112,6 +117,12 @@ build/clients-venv/.installed: requirements/clients.txt
 	@$(PYTHON) -m venv --clear build/clients-venv
 	@build/clients-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
 		--require-hashes -r $<
+	@touch $@
+
+build/pages-venv/.installed: requirements/pages.txt
+	@echo "Installing selenium into build/pages-venv."
+	@$(PYTHON) -m venv --clear build/pages-venv
+	@build/pages-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 build/fuzz-venv/.installed: requirements/fuzz.txt

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from api import problems
+from api import openapi, problems
 from api.classify.batching import Batcher
 from api.classify.served_model import ModelHost
 from api.classify.workers import Workers
@@ -44,7 +44,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     problems.install(app)
     traits = route_traits(settings)
     open_paths = frozenset(path for path, marked in traits.items() if marked.open)
-    security.describe(app, key_needed=bool(settings.api_keys), open_paths=open_paths)
+    openapi.install(app, open_paths=open_paths, key_needed=bool(settings.api_keys))
     _add_middleware(app, settings, traits)
     recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second))
     app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing, lifecycle=app.state.lifecycle)

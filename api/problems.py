@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from api.schemas.inference import InferRequest
 from api.schemas.problem import FieldProblem, Problem
 from model.errors import PredictionError
 
@@ -64,21 +63,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(PredictionError, _prediction_error)
     app.add_exception_handler(FieldError, _field_error)
-    _describe(app)
-
-
-def _describe(app: FastAPI) -> None:
-    """Add to the OpenAPI document what FastAPI does not: it ties a model to application/json, and to what it parses."""
-    build = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = build()
-        for body in (Problem, InferRequest):
-            schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
-            document["components"]["schemas"] |= schema.pop("$defs") | {body.__name__: schema}
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 async def _invalid_request(_: Request, error: Exception) -> ProblemResponse:

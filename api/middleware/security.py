@@ -1,8 +1,5 @@
 """Who gets past the door, in ASGI: keys and limits, and the pages of other origins."""
 
-from typing import Any
-
-from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -59,23 +56,3 @@ class CrossOrigin(CORSMiddleware):
         problem = problem_response(400, "This origin, method or header may not be used from a page of another origin.")
         problem.headers["vary"] = response.headers["vary"]
         return problem
-
-
-def describe(app: FastAPI, *, key_needed: bool, open_paths: frozenset[str]) -> None:
-    """Add to the OpenAPI document how a key is sent, and where none is needed."""
-    build = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = build()
-        document["components"]["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer"},
-            "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        }
-        without: list[dict[str, list[str]]] = [] if key_needed else [{}]
-        document["security"] = [*without, {"bearer": []}, {"apiKey": []}]
-        for path in open_paths & document["paths"].keys():
-            for operation in document["paths"][path].values():
-                operation["security"] = []
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

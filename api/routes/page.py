@@ -1,21 +1,40 @@
-"""The pages that a browser opens, and the OpenAPI document that /docs shows."""
+"""The pages that a browser opens: a form that tries a name, and the OpenAPI document shown by Swagger UI."""
 
+import hashlib
+import re
+from base64 import b64encode
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 
 from api.routes.traits import traits
 
-OPENAPI_PATH = "/openapi.json"
-DOCS_PATH = "/docs"
+_READ = ["GET", "HEAD"]
+_SWAGGER_UI = "fastapi_offline"
+"""The package that brings Swagger UI's files; nothing else of it is used."""
+
+
+def page_router(*, docs_enabled: bool) -> APIRouter:
+    """Return the route of the form; it links to the documentation if there is one."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/", methods=_READ)
+    @traits(open=True)
+    async def page() -> HTMLResponse:
+        return _html_response("index.html", docs_enabled=docs_enabled)
+
+    return router
+
 
 docs_router = APIRouter(include_in_schema=False)
 
 
-@docs_router.head(OPENAPI_PATH)
-@docs_router.get(OPENAPI_PATH)
+@docs_router.api_route("/openapi.json", methods=_READ)
 @traits(open=True)
 async def openapi(request: Request) -> dict[str, Any]:
     """Return the OpenAPI document."""
@@ -23,9 +42,48 @@ async def openapi(request: Request) -> dict[str, Any]:
     return document
 
 
-@docs_router.head(DOCS_PATH)
-@docs_router.get(DOCS_PATH)
+@docs_router.api_route("/docs", methods=_READ)
 @traits(open=True)
-async def docs(request: Request) -> HTMLResponse:
+async def docs() -> HTMLResponse:
     """Return the page that shows the OpenAPI document."""
-    return get_swagger_ui_html(openapi_url=OPENAPI_PATH, title=request.app.title)
+    return _html_response("docs.html", docs_enabled=True)
+
+
+@docs_router.api_route("/docs/swagger-ui.css", methods=_READ)
+@docs_router.api_route("/docs/swagger-ui-bundle.js", methods=_READ)
+@traits(open=True)
+async def swagger_ui(request: Request) -> FileResponse:
+    """Return a file of Swagger UI; its address changes with its version, so it can be kept for good."""
+    name = request.url.path.rpartition("/")[2]
+    path = Path(str(files(_SWAGGER_UI))) / "static" / name
+    return FileResponse(path, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+def _html_response(name: str, *, docs_enabled: bool) -> HTMLResponse:
+    html, policy = _page(name, docs_enabled=docs_enabled)
+    return HTMLResponse(html, headers={"Content-Security-Policy": policy})
+
+
+@cache
+def _page(name: str, *, docs_enabled: bool) -> tuple[str, str]:
+    """Return a page of api/static, and a policy that lets it run what it holds and load what its origin serves."""
+    html = (files("api") / "static" / name).read_text(encoding="utf-8")
+    html = html.replace("SWAGGER_UI_VERSION", version("fastapi-offline"))
+    if not docs_enabled:
+        html = re.sub(r"<!--docs-->.*?<!--/docs-->", "", html, flags=re.DOTALL)
+    return html, _policy(html)
+
+
+def _policy(html: str) -> str:
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        f"connect-src 'self'; img-src 'self' data:; script-src 'self'{_hashes('script', html)}; "
+        f"style-src 'self'{_hashes('style', html)}"
+    )
+
+
+def _hashes(tag: str, html: str) -> str:
+    """Return the sources that allow the page's inline elements of a kind."""
+    texts = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+    digests = (b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+    return "".join(f" 'sha256-{digest}'" for digest in digests)

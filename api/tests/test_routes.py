@@ -32,7 +32,7 @@ def test_three_predictions_are_the_default(client: httpx.Client) -> None:
     assert len(client.post("/get_prediction", json={"name": "Jordan"}).json()["predictions"]) == 3
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/check_service", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/check_service", "/", "/docs", "/openapi.json"])
 def test_operators_routes_answer(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 200
     assert client.head(path).status_code == 200

@@ -46,8 +46,9 @@ def test_every_answer_tells_browsers_to_be_careful(client: httpx.Client, method:
 def test_pages_and_metrics_can_be_switched_off(bundle: Path, tmp_path: Path) -> None:
     server = start(bundle, tmp_path / "log", DOCS_ENABLED="false", METRICS_ENABLED="false")
     try:
-        for path in ("/docs", "/openapi.json", "/redoc", "/metrics"):
+        for path in ("/docs", "/docs/swagger-ui.css", "/openapi.json", "/redoc", "/metrics"):
             assert server.client.get(path).status_code == 404, path
+        assert 'href="docs"' not in server.client.get("/").text
         assert server.client.get("/readyz").status_code == 200
     finally:
         stop(server)

@@ -24,8 +24,11 @@ def test_what_needs_no_key_what_answers_under_load_and_what_streams() -> None:
     probing = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics"}
     assert {path for path, route in found.items() if route.open} == {
         *probing,
+        "/",
         "/check_service",
         "/docs",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui.css",
         "/openapi.json",
     }
     assert {path for path, route in found.items() if route.probe} == probing

@@ -63,7 +63,8 @@ def find_faults(service: Service, reference: object) -> list[str]:
     metrics = service.get("/metrics")
     if marker := find_marker(metrics):
         faults.append(f"a metric holds {marker}")
-    documented = set(json.loads(service.get("/openapi.json"))["paths"]) | {"/openapi.json", "/docs", "unmatched"}
+    pages = {"/", "/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"}
+    documented = set(json.loads(service.get("/openapi.json"))["paths"]) | pages | {"unmatched"}
     for method, route, status in service.counts():
         if method not in _METHODS or route not in documented:
             faults.append(f"a metric has the label {method} {route}")
