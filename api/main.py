@@ -1,6 +1,5 @@
 """Wire the service together. Importing this has no effect; `create_app` builds an app, `python -m api` runs it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
 from api.classify.batching import Batcher
+from api.classify.model_watcher import ModelWatcher
 from api.classify.served_model import ModelHost
 from api.classify.workers import Workers
 from api.lifecycle import Lifecycle
@@ -34,7 +34,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     metrics = Metrics()
     tracing = Tracing()
     host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics)
-    app = _new_app(host, tracing)
+    app = _new_app(host, ModelWatcher(host, metrics), tracing)
     app.state.host = host
     app.state.metrics = metrics
     app.state.workers = Workers()
@@ -51,12 +51,12 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     return app
 
 
-def _new_app(host: ModelHost, tracing: Tracing) -> FastAPI:
+def _new_app(host: ModelHost, watcher: ModelWatcher, tracing: Tracing) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(host.watch())
+        watcher.start()
         yield
-        watching.cancel()
+        watcher.stop()
         tracing.shutdown()
 
     return FastAPI(

@@ -1,36 +1,41 @@
-"""The model that is served, and its replacement while requests go on. Knows no route.
+"""The model that is served: a bundle that was read, verified, warmed and checked.
 
-A request takes `ModelHost.current` once and answers wholly by it, whatever is swapped in meanwhile.
+A request takes `ModelHost.current` once and answers wholly by it, whatever replaces it meanwhile.
 """
 
-import asyncio
-import ctypes
-import gc
 import logging
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import onnxruntime
+import safetensors.numpy
+
+from api.classify.bundle_state import BundleState, read_state
 from api.observability.metrics import Metrics
 from model.artifacts import read_bundle
-from model.constants import END_ID, METADATA_FILE, START_ID, UNKNOWN_ID
+from model.constants import END_ID, FIRST_CHARACTER_ID, MAX_NAME_LENGTH, ONNX_FILE, START_ID, UNKNOWN_ID, WEIGHTS_FILE
 from model.errors import BundleError
 from model.explain.similar_names import SimilarNames
 from model.prediction import Predictor
-from model.registry.store import resolve_bundle
 
 logger = logging.getLogger("api")
 
-_WATCH_SECONDS = 1.0
-_Signature = tuple[str, int, int]
+_VERSION = re.compile(r"[\w.+-]{1,64}", re.ASCII)
+"""What may stand in a header."""
+_FATAL = 4
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A verified bundle, ready to answer."""
+    """A verified bundle, ready to answer, and the state in which its files were read."""
 
     predictor: Predictor
     similar: SimilarNames
+    state: BundleState
 
     @property
     def version(self) -> str:
@@ -39,79 +44,77 @@ class ServedModel:
 
     @classmethod
     def load(cls, path: Path, *, threads: int) -> Self:
-        """Load a bundle, or a store's champion, and answer once, so that the first request is not the slow one.
+        """Load a bundle, or a store's champion, and answer with it, so that the first request is not the slow one.
 
         Raises:
-            BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
+            BundleError: the bundle is missing, incomplete, damaged or of an unknown schema, or cannot answer.
         """
-        bundle = read_bundle(resolve_bundle(path))
-        served = cls(Predictor(bundle, threads=threads), SimilarNames.from_bundle(bundle))
-        served.predictor.log_probs_of_ids([[START_ID, UNKNOWN_ID, END_ID]])
-        return served
+        onnxruntime.set_default_logger_severity(_FATAL)  # what goes wrong is raised too, and its lines are no JSON
+        try:
+            state = read_state(path)  # before the files are read, so that no change is missed
+            bundle = read_bundle(state.folder)
+            _check_version(bundle.metadata.version)
+            safetensors.numpy.load(bundle.files[WEIGHTS_FILE])  # not served, but a bundle is whole or none
+            predictor = Predictor(bundle, threads=threads)
+            _check(predictor)
+            return cls(predictor, SimilarNames.from_bundle(bundle), state)
+        except BundleError:
+            raise
+        except Exception as error:
+            raise BundleError(f"{path} cannot be loaded: {type(error).__name__}.") from error
 
 
 class ModelHost:
-    """Holds the served model and watches where it came from."""
+    """Holds the served model."""
 
     def __init__(self, path: Path, *, threads: int, metrics: Metrics) -> None:
         self.path = path
         self._threads = threads
         self._metrics = metrics
-        self._seen = _signature(path)
-        self._take(ServedModel.load(path, threads=threads))
+        self._serve(ServedModel.load(path, threads=threads))
 
-    async def watch(self) -> None:
-        """Load what appears at the path and swap it in; a refused bundle leaves the old one serving."""
-        swapped = True  # the first load counts
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            if swapped:  # by now no request is answered by the old one
-                await asyncio.to_thread(_give_back_memory)
-            swapped = await self._refresh()
+    def reload(self) -> None:
+        """Serve what is at the path now, as warm as the model before; may be called in any thread.
 
-    async def _refresh(self) -> bool:
-        """Look once, tell whether a model came; a thread reads and warms it, the swap is one assignment."""
-        signature = await asyncio.to_thread(_signature, self.path)
-        if signature == self._seen:
-            return False
-        self._seen = signature  # a refused bundle is tried again when it changes, not every second
-        try:
-            served = await asyncio.to_thread(self._load_like, self.current)
-        except BundleError as error:
-            self._metrics.model_reloads.labels("refused").inc()
-            logger.error("model refused, the old one goes on serving", extra={"reason": str(error)})  # noqa: TRY400
-            return False
-        self._metrics.model_reloads.labels("loaded").inc()
-        self._take(served)
-        return True
-
-    def _load_like(self, before: ServedModel) -> ServedModel:
-        """Load what is there now, as warm as the one before it is."""
+        Raises as `ServedModel.load` does; the model before then goes on.
+        """
         served = ServedModel.load(self.path, threads=self._threads)
-        if before.similar.is_warm:
+        if self.current.similar.is_warm:
             served.similar.warm()
-        return served
+        self._serve(served)
 
-    def _take(self, served: ServedModel) -> None:
+    def _serve(self, served: ServedModel) -> None:
         self.current = served
         metadata = served.predictor.metadata
         self._metrics.describe_model(metadata.version, metadata.architecture, served.predictor.labels)
         logger.info("model loaded", extra={"version": metadata.version, "labels": len(metadata.labels)})
 
 
-def _give_back_memory() -> None:
-    """Return to the system what loading took and freed: glibc would keep it, 20 to 300 MB of it."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
-    if trim:
-        trim(0)
+def _check_version(version: str) -> None:
+    if not _VERSION.fullmatch(version):
+        raise BundleError("A version has 1 to 64 letters, digits, dots, dashes, underscores and plus signs.")
 
 
-def _signature(path: Path) -> _Signature | str:
-    """Return what changes when the bundle does: its folder and its metadata file, which is replaced last."""
+def _check(predictor: Predictor) -> None:
+    """Run the network on every character. Raises BundleError if it fails, or answers anything but L finite numbers."""
+    probes = _probes(len(predictor.metadata.characters))
     try:
-        folder = resolve_bundle(path)
-        status = (folder / METADATA_FILE).stat()
-    except (BundleError, OSError) as error:
-        return str(error)
-    return folder.name, status.st_ino, status.st_mtime_ns
+        with np.errstate(all="ignore"):  # what is no number is looked for below
+            singles = np.array([predictor.log_probs_of_ids([ids])[0] for ids in probes])
+            batch = predictor.log_probs_of_ids(probes)
+            familiarity = predictor.familiarity(["a"])
+    except Exception as error:
+        raise BundleError(f"{ONNX_FILE} cannot be run: {type(error).__name__}.") from error
+    if singles.shape != (len(probes), len(predictor.labels)):
+        raise BundleError(f"{ONNX_FILE} does not answer with one number a label.")
+    if not np.isfinite(singles).all() or not np.isfinite(familiarity).all():
+        raise BundleError(f"{ONNX_FILE} answers with what is no number.")
+    if not np.allclose(singles, batch, atol=1e-3):
+        raise BundleError(f"{ONNX_FILE} answers names together otherwise than one by one.")
+
+
+def _probes(n_characters: int) -> Sequence[Sequence[int]]:
+    """Return token sequences that hold every character, of several lengths; the first two have the same length."""
+    known = range(FIRST_CHARACTER_ID, FIRST_CHARACTER_ID + n_characters)
+    parts = [known[start : start + MAX_NAME_LENGTH] for start in range(0, n_characters, MAX_NAME_LENGTH)]
+    return [[START_ID, *part, END_ID] for part in ([UNKNOWN_ID], known[:1], *parts)]

@@ -49,6 +49,7 @@ class Metrics:
         self.model_info = Gauge(
             "model_info", "1 for the model that is served.", ("version", "architecture"), registry=self.registry
         )
+        self._described: tuple[str, str] | None = None
 
         self.rate_limit_errors = Counter(
             "rate_limit_errors",
@@ -66,8 +67,10 @@ class Metrics:
 
     def describe_model(self, version: str, architecture: str, labels: Iterable[str]) -> None:
         """Name the served model; a label that was never answered counts 0 instead of being absent."""
-        self.model_info.clear()
+        described, self._described = self._described, (version, architecture)
         self.model_info.labels(version, architecture).set(1)
+        if described and described != self._described:  # after the new one: a scrape meanwhile finds one at least
+            self.model_info.remove(*described)
         for label in labels:
             self.predictions.labels(label)
 

@@ -27,14 +27,14 @@ def _variant(bundle: Path, target: Path, temperature: float, version: str) -> Pa
     return target
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
-def _served(client: httpx.Client) -> str:
+def served_version(client: httpx.Client) -> str:
     version: str = client.post("/v1/predict", json={"names": NAMES[:1]}).json()["model_version"]
     return version
 
@@ -68,7 +68,7 @@ def test_every_answer_is_wholly_by_the_version_that_it_names(store: Store, tmp_p
         thread.start()
     for version in ("b" * 12, "c" * 12, "a" * 12):
         store.promote(version, instead_of=store.champion())
-        _until(lambda version=version: _served(server.client) == version)  # type: ignore[misc]
+        until(lambda version=version: served_version(server.client) == version)  # type: ignore[misc]
     done.set()
     for thread in threads:
         thread.join()
@@ -84,14 +84,14 @@ def test_every_answer_is_wholly_by_the_version_that_it_names(store: Store, tmp_p
 def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(store: Store, tmp_path: Path) -> None:
     server = start(store.path, tmp_path / "log")
     store.promote("b" * 12, instead_of="a" * 12)
-    _until(lambda: _served(server.client) == "b" * 12)
+    until(lambda: served_version(server.client) == "b" * 12)
     (store.folder("c" * 12) / "model.onnx").write_bytes(b"damaged")
     (store.path / "current").write_text("c" * 12)
-    _until(lambda: 'model_reloads_total{outcome="refused"} 1.0' in server.client.get("/metrics").text)
-    assert _served(server.client) == "b" * 12
+    until(lambda: 'model_reloads_total{outcome="refused"} 1.0' in server.client.get("/metrics").text)
+    assert served_version(server.client) == "b" * 12
     assert server.client.get("/readyz").status_code == 200
     (store.path / "current").write_text("a" * 12)
-    _until(lambda: _served(server.client) == "a" * 12)
+    until(lambda: served_version(server.client) == "a" * 12)
     assert stop(server) == 0
     assert "does not match the hash" in (tmp_path / "log").read_text()
 
@@ -100,5 +100,5 @@ def test_a_bundle_trained_anew_in_its_place_is_served(bundle: Path, tmp_path: Pa
     place = shutil.copytree(bundle, tmp_path / "bundle")
     server = start(place, tmp_path / "log")
     _variant(bundle, place, 2.0, "d" * 12)
-    _until(lambda: _served(server.client) == "d" * 12)
+    until(lambda: served_version(server.client) == "d" * 12)
     assert stop(server) == 0
