@@ -5,15 +5,17 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import uvicorn
 from pydantic import ValidationError
 
 from api.lifecycle import Lifecycle
-from api.main import create_app, route_traits
+from api.main import create_app, routers
 from api.middleware.api_keys import new_key
 from api.observability.logs import configure_logging
+from api.routes.traits import RoutePaths, traits_of
 from api.server.limits import ConnectionLimits, usable_connections
 from api.server.protocol import connection_class
 from api.server.server import Server
@@ -60,7 +62,7 @@ def serve() -> None:
         _give_up(explain(error))
     except (BundleError, _PortError) as error:
         _give_up(str(error))
-    _handle_signals()
+    _handle_signals(app.state.key_file.reload)
     config = uvicorn.Config(
         app,
         http=connection_class(_connection_limits(settings)),
@@ -98,7 +100,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _connection_limits(settings: Settings) -> ConnectionLimits:
     max_connections, reserve = usable_connections(settings.max_connections)
-    traits = route_traits(settings)
+    paths = RoutePaths.of(traits_of(routers(settings)))
     if max_connections < settings.max_connections:
         logger.warning("fewer connections than configured: the limit on open files", extra={"limit": max_connections})
     return ConnectionLimits(
@@ -107,18 +109,18 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
         head_seconds=settings.head_seconds,
         body_seconds=settings.body_seconds,
         idle_seconds=settings.idle_seconds,
-        probe_paths=frozenset(path.encode() for path, marked in traits.items() if marked.probe),
-        stream_paths=frozenset(path.encode() for path, marked in traits.items() if marked.stream),
+        probe_paths=frozenset(map(str.encode, paths.probe)),
+        stream_paths=frozenset(map(str.encode, paths.stream)),
     )
 
 
-def _handle_signals() -> None:
-    """End without a traceback: uvicorn raises a signal again once it has drained."""
+def _handle_signals(reload_keys: Callable[[], None]) -> None:
+    """End without a traceback: uvicorn raises a signal again once it has drained. SIGHUP reads the API keys again."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
-    for name in ("SIGHUP", "SIGUSR1", "SIGUSR2"):  # not on Windows
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, lambda *_: reload_keys())
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 class _PortError(Exception):

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
+from api.name_quota import NameQuota
+
 _CONTEXT = "name_classifier.context"
 _REFUSAL = "name_classifier.refusal"
 
@@ -18,6 +20,24 @@ class Refusal(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request."""
+
+    name: str
+    """Name of the API key; "" without keys."""
+    address: str
+    """Address of the client behind trusted proxies, of IPv6 its /64 network; "" if the server knows none."""
+
+    @property
+    def identity(self) -> str:
+        """By what its requests, names and streams are counted."""
+        return self.name or self.address
+
+
+_NOBODY = Caller("", "")
+
+
 @dataclass(slots=True)
 class RequestContext:
     """Facts about one request; the outermost middleware makes it, inner ones add to it."""
@@ -25,13 +45,14 @@ class RequestContext:
     request_id: str
     headers: Mapping[bytes, bytes]
     """Names in lower case; of several with one name, the last."""
-    caller: str = ""
-    """Name of the key, or the client's address where there are no keys."""
+    caller: Caller = _NOBODY
+    names: NameQuota = NameQuota.unlimited
+    """What the names of the request are charged to."""
     route: str | None = None
     """Template of the route, where no router sets it."""
     model_version: str | None = None
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """What the answer carries beside the route's own headers."""
+    """What the answer carries beside the route's own headers, names in lower case."""
 
 
 def set_context(scope: Scope, context: RequestContext) -> None:

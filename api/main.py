@@ -1,9 +1,11 @@
 """Wire the service together. Importing this has no effect; `create_app` builds an app, `python -m api` runs it."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import Lifespan
 
 from api import openapi, problems
 from api.classify.batching import Batcher
@@ -11,17 +13,21 @@ from api.classify.model_watcher import ModelWatcher
 from api.classify.served_model import ModelHost
 from api.classify.workers import Workers
 from api.lifecycle import Lifecycle
-from api.middleware import security
-from api.middleware.admission import Admission
+from api.middleware.api_keys import KeyRing
+from api.middleware.authentication import Authentication, Authenticator
 from api.middleware.body import RequestBody
+from api.middleware.client_address import TrustedProxies
 from api.middleware.concurrency import ConcurrencyLimit
+from api.middleware.cors import CrossOrigin
 from api.middleware.hot_path import HotPath
+from api.middleware.key_file import KeyFile
+from api.middleware.rate_limit import RateLimit, RateLimiter
 from api.middleware.telemetry import Recorder, RequestTelemetry
 from api.observability.logs import RequestLog
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
 from api.routes import bulk, compat, inference, models, page, predict, probes
-from api.routes.traits import RouteTraits, traits_of
+from api.routes.traits import RoutePaths, traits_of
 from api.settings import Settings
 
 
@@ -34,31 +40,43 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     metrics = Metrics()
     tracing = Tracing()
     host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics)
-    app = _new_app(host, ModelWatcher(host, metrics), tracing)
+    keys = KeyRing(settings.api_keys, required=settings.key_needed)
+    key_file = KeyFile(settings, keys, metrics)
+    limiter = RateLimiter(settings, keys, metrics)
+    app = _new_app(host, _lifespan(ModelWatcher(host, metrics), key_file, limiter, tracing))
     app.state.host = host
     app.state.metrics = metrics
     app.state.workers = Workers()
     app.state.lifecycle = lifecycle or Lifecycle()
+    app.state.key_file = key_file
     for router in routers(settings):
         app.include_router(router)
     problems.install(app)
-    traits = route_traits(settings)
-    open_paths = frozenset(path for path, marked in traits.items() if marked.open)
-    openapi.install(app, open_paths=open_paths, key_needed=bool(settings.api_keys))
-    _add_middleware(app, settings, traits)
+    paths = RoutePaths.of(traits_of(routers(settings)))
+    openapi.install(app, open_paths=paths.open, key_needed=settings.key_needed)
+    _add_middleware(app, settings, paths, keys, limiter)
     recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second))
     app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing, lifecycle=app.state.lifecycle)
     return app
 
 
-def _new_app(host: ModelHost, watcher: ModelWatcher, tracing: Tracing) -> FastAPI:
+def _lifespan(watcher: ModelWatcher, key_file: KeyFile, limiter: RateLimiter, tracing: Tracing) -> Lifespan[FastAPI]:
+    """Return what runs beside the app from its start to its end."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watcher.start()
+        watching = asyncio.create_task(key_file.watch())
         yield
+        watching.cancel()
         watcher.stop()
+        await limiter.close()
         tracing.shutdown()
 
+    return lifespan
+
+
+def _new_app(host: ModelHost, lifespan: Lifespan[FastAPI]) -> FastAPI:
     return FastAPI(
         title="Name classifier",
         summary="Which labels does this name look like?",
@@ -73,37 +91,34 @@ def _new_app(host: ModelHost, watcher: ModelWatcher, tracing: Tracing) -> FastAP
 
 def routers(settings: Settings) -> list[APIRouter]:
     """Return all routes that the settings switch on."""
-    always = [compat.router, predict.router, bulk.router, models.router, inference.router, probes.router]
+    always = [
+        *(compat.router, predict.router, bulk.router, models.router, inference.router, probes.router),
+        page.page_router(docs_enabled=settings.docs_enabled),
+    ]
     switched = [(settings.metrics_enabled, probes.metrics_router), (settings.docs_enabled, page.docs_router)]
     return always + [router for enabled, router in switched if enabled]
 
 
-def route_traits(settings: Settings) -> Mapping[str, RouteTraits]:
-    """Return the traits of every route by its path template."""
-    return traits_of(routers(settings))
-
-
-def _add_middleware(app: FastAPI, settings: Settings, traits: Mapping[str, RouteTraits]) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, paths: RoutePaths, keys: KeyRing, limiter: RateLimiter) -> None:
     """Add middleware from the inside out: what is added last sees a request first."""
-    metrics: Metrics = app.state.metrics
-    app.add_middleware(HotPath, batcher=Batcher(app.state.host, metrics))
+    app.add_middleware(HotPath, batcher=Batcher(app.state.host, app.state.metrics))
     app.add_middleware(
         RequestBody,
         max_bytes=settings.max_body_bytes,
         max_total_bytes=settings.max_buffered_bytes,
         stream_limits={bulk.STREAM_PATH: settings.max_stream_bytes, bulk.FILE_PATH: settings.max_file_bytes},
     )
+    if limiter.needed:
+        app.add_middleware(RateLimit, limiter=limiter, open_paths=paths.open)
     app.add_middleware(
         ConcurrencyLimit,
         max_requests=settings.max_concurrency,
         max_streams=settings.max_streams,
         max_streams_per_caller=settings.max_streams_per_caller,
-        probe_paths=frozenset(path for path, marked in traits.items() if marked.probe),
-        stream_paths=frozenset(path for path, marked in traits.items() if marked.stream),
+        probe_paths=paths.probe,
+        stream_paths=paths.stream,
     )
-    admission = Admission(settings, metrics)
-    if admission.needed:
-        open_paths = frozenset(path for path, marked in traits.items() if marked.open)
-        app.add_middleware(security.AdmissionControl, admission=admission, open_paths=open_paths)
-    if settings.cors_origins:  # outside admission: a browser asks for permission without a key
-        app.add_middleware(security.CrossOrigin, origins=settings.cors_origins)
+    authenticator = Authenticator(keys, TrustedProxies(settings.trusted_proxies))
+    app.add_middleware(Authentication, authenticator=authenticator, open_paths=paths.open)
+    if settings.cors_origins:  # outside authentication: a browser asks for permission without a key
+        app.add_middleware(CrossOrigin, origins=settings.cors_origins)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from api.name_quota import RateLimitedError
 from api.schemas.problem import FieldProblem, Problem
 from model.errors import PredictionError
 
@@ -55,6 +57,18 @@ def problem_response(
     """Build the one shape of every error."""
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors) or None)
     return ProblemResponse(problem.model_dump(exclude_none=True), status_code=status, headers=headers)
+
+
+def rate_limited(error: RateLimitedError) -> ProblemResponse:
+    """Return a 429, without Retry-After where trying again is of no use."""
+    wait = error.wait_seconds
+    headers = None if wait is None else {"retry-after": str(max(1, ceil(wait)))}
+    return problem_response(429, str(error), headers=headers)
+
+
+def limits_unavailable() -> ProblemResponse:
+    """Return the 503 of a request that cannot be counted."""
+    return problem_response(503, "Rate limits cannot be checked; try again in a second.", headers={"retry-after": "1"})
 
 
 def install(app: FastAPI) -> None:

@@ -1,28 +1,21 @@
-"""Environment variables to typed settings. Knows no HTTP."""
+"""Environment variables to typed settings."""
 
-import json
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api.middleware.rate_counters import MEMORY, parse_limits
+from api.key_list import ApiKey, ApiKeys, KeyListError, describe_problem, parse_json_list, parse_keys, read_key_file
+from api.rate_limit_syntax import RateLimitText
 
 PREFIX = "NAME_CLASSIFIER_"
+MEMORY = "memory://"
+ANY_PROXY = "*"
 
 
 class Environment(StrEnum):
@@ -41,30 +34,18 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-def _limits(text: str) -> str:
-    parse_limits(text)
-    return text
+class RateLimitFailure(StrEnum):
+    """What happens to requests while the shared storage of limits does not answer."""
+
+    OPEN = "open"
+    CLOSED = "closed"
 
 
-Limits = Annotated[str, AfterValidator(_limits)]
-
-
-class ApiKey(BaseModel):
-    """A client that may ask: its name, the hash of its key, and limits of its own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    limit: Limits = ""
-
-
-def _json(value: object) -> object:
-    """Read an environment variable that holds JSON; pydantic-settings would not name the variable in its error."""
+def _network(text: str) -> str:
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        return text if text == ANY_PROXY else str(ip_network(text))
     except ValueError:
-        raise ValueError("give a JSON list") from None
+        raise ValueError("give addresses or networks such as 10.0.0.0/8, without bits behind the prefix") from None
 
 
 class Settings(BaseSettings):
@@ -114,20 +95,30 @@ class Settings(BaseSettings):
     """How long requests in flight may take to finish after SIGTERM."""
     environment: Environment = Environment.DEVELOPMENT
     """development, or production: then the start is refused with unsafe settings."""
-    api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_json)] = ()
-    """JSON list of {"name", "sha256", "limit"}, made by `python -m api key NAME`; none: everybody may ask."""
+    api_keys: Annotated[ApiKeys, NoDecode] = ()
+    """JSON list of {"name", "sha256", "limit", "name_limit"}, see `python -m api key`; without, no key is needed."""
     api_keys_file: Path | None = None
-    """File that holds api_keys, such as a mounted Secret."""
-    rate_limit: Limits = ""
-    """Limits of each caller without limits of its own: a key, or an address if there are no keys."""
+    """File of api_keys, such as a mounted Secret; read again when it changes. With it, a key is always needed."""
+    rate_limit: RateLimitText = ""
+    """Limits on requests of each caller without a `limit` of its own: a key, or an address if there are no keys."""
+    name_rate_limit: RateLimitText = ""
+    """Limits on names of each caller without a `name_limit` of its own; a longer list gets 429, a stream slows down."""
     rate_limit_storage: Annotated[str, Field(repr=False, pattern=r"^(memory://|rediss?://\S+)$")] = MEMORY
-    """Where requests are counted: in each process, or in a Redis that processes share."""
+    """Where requests and names are counted: in each process, or in a Redis that processes share."""
+    rate_limit_failure: RateLimitFailure = RateLimitFailure.OPEN
+    """While Redis does not answer: open lets requests in uncounted, closed answers 503."""
+    trusted_proxies: Annotated[
+        tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(parse_json_list)
+    ] = ()
+    """JSON list of the addresses or networks whose X-Forwarded-For is believed; "*", not in production, is any."""
     docs_enabled: bool = True
     """Serve /docs and /openapi.json."""
     metrics_enabled: bool = True
     """Serve /metrics."""
     cors_origins: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")], ...], NoDecode, BeforeValidator(_json)
+        tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")], ...],
+        NoDecode,
+        BeforeValidator(parse_json_list),
     ] = ()
     """JSON list of the origins whose pages may call the service from a browser."""
 
@@ -140,28 +131,28 @@ class Settings(BaseSettings):
         if values.get("api_keys"):
             raise ValueError(f"{PREFIX}API_KEYS: give keys there or in {PREFIX}API_KEYS_FILE, not in both")
         try:
-            return values | {"api_keys": Path(path).read_text(encoding="utf-8")}
-        except (OSError, UnicodeDecodeError):
-            raise ValueError(f"{PREFIX}API_KEYS_FILE: the file cannot be read") from None
-
-    @field_validator("api_keys")
-    @classmethod
-    def _differ(cls, keys: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
-        for what in ("name", "sha256"):
-            if len({getattr(key, what) for key in keys}) < len(keys):
-                raise ValueError(f"two keys have the same {what}")
-        return keys
+            return values | {"api_keys": parse_keys(read_key_file(Path(path)))}
+        except KeyListError as error:
+            raise ValueError(f"{PREFIX}API_KEYS_FILE: {error}") from None
 
     @field_validator("rate_limit_storage")
     @classmethod
-    def _has_its_client(cls, url: str) -> str:
-        if url != MEMORY and (find_spec("redis") is None or find_spec("limits") is None):
-            raise ValueError("Redis needs the Python packages limits and redis, which are not installed")
+    def _has_a_port(cls, url: str) -> str:
         try:
             urlsplit(url).port  # noqa: B018 reading it checks it
         except ValueError:
             raise ValueError("the port is no number") from None
         return url
+
+    @property
+    def key_needed(self) -> bool:
+        """Whether requests need an API key; with a file of keys they do even while it lists none."""
+        return bool(self.api_keys or self.api_keys_file)
+
+    def lack_limits(self, keys: Sequence[ApiKey]) -> bool:
+        """Tell whether a key has no limit where each needs one: in production."""
+        unlimited = not self.rate_limit and not all(key.limit for key in keys)
+        return unlimited and self.environment is Environment.PRODUCTION
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
@@ -172,8 +163,10 @@ class Settings(BaseSettings):
     def _unsafe(self) -> Iterator[str]:
         if not self.api_keys:
             yield "API_KEYS: production needs at least one key"
-        if not self.rate_limit and not (self.api_keys and all(key.limit for key in self.api_keys)):
+        if self.lack_limits(self.api_keys) or not (self.rate_limit or self.api_keys):
             yield "RATE_LIMIT: production needs a limit, here or for every key"
+        if any(proxy == ANY_PROXY or proxy.endswith("/0") for proxy in self.trusted_proxies):
+            yield "TRUSTED_PROXIES: production names its proxies"
         if "*" in self.cors_origins:
             yield "CORS_ORIGINS: production names each origin"
         if self.log_level is LogLevel.DEBUG:
@@ -186,8 +179,7 @@ def explain(error: ValidationError) -> str:
 
 
 def _explain(place: Sequence[int | str], message: str) -> str:
-    message = message.removeprefix("Value error, ")
     if not place:  # what concerns several settings names them itself
-        return message
-    name, *inside = map(str, place)
-    return f"{PREFIX}{name.upper()}: {'.'.join(inside) + ': ' if inside else ''}{message}"
+        return describe_problem((), message)
+    name, *inside = place
+    return f"{PREFIX}{str(name).upper()}: {describe_problem(inside, message)}"

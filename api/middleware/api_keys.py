@@ -1,4 +1,4 @@
-"""API keys: make one, find the one that a request holds, and whose it is. Only hashes are kept."""
+"""API keys: make one, and find whose key a client holds. Only hashes are kept."""
 
 import hashlib
 import hmac
@@ -6,9 +6,7 @@ import json
 import secrets
 from collections.abc import Sequence
 
-from api.settings import ApiKey
-
-_BEARER = b"bearer "
+from api.key_list import ApiKey
 
 
 def new_key(name: str) -> tuple[str, str]:
@@ -22,34 +20,29 @@ def new_key(name: str) -> tuple[str, str]:
     return key, json.dumps(entry.model_dump(exclude_defaults=True))
 
 
-def sent_key(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Return the key of a request's headers (names in lower case), or nothing.
-
-    X-API-Key comes before Authorization: a proxy may need the latter for itself.
-    """
-    bearer = b""
-    for name, value in headers:
-        if name == b"x-api-key":
-            return value
-        if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:
-            bearer = value[len(_BEARER) :].strip()
-    return bearer
-
-
 class KeyRing:
-    """Who has which key."""
+    """Who has which key; the keys may be replaced while the service runs."""
 
-    def __init__(self, keys: Sequence[ApiKey]) -> None:
-        self._owners = [(key.name, bytes.fromhex(key.sha256)) for key in keys]
+    def __init__(self, keys: Sequence[ApiKey], *, required: bool) -> None:
+        self.required = required
+        """Whether a request needs a key; with a file of keys it does even while the file lists none."""
+        self.replace(keys)
 
-    def __bool__(self) -> bool:
-        return bool(self._owners)
+    def replace(self, keys: Sequence[ApiKey]) -> None:
+        """Let these keys in and no others."""
+        self.keys = tuple(keys)
+        self._by_name = {key.name: key for key in keys}
+        self._hashes = [(key.name, bytes.fromhex(key.sha256)) for key in keys]
 
     def owner(self, sent: bytes) -> str:
         """Return the name of a key, or nothing; takes as long whichever key it is, and whether it is one."""
         digest = hashlib.sha256(sent).digest()
         found = ""
-        for name, known in self._owners:
+        for name, known in self._hashes:
             if hmac.compare_digest(known, digest):
                 found = name
         return found
+
+    def named(self, name: str) -> ApiKey | None:
+        """Return the entry of a key by its name."""
+        return self._by_name.get(name)

@@ -59,7 +59,7 @@ class ConcurrencyLimit:
                 self._requests -= 1
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = context_of(scope).caller
+        caller = context_of(scope).caller.identity
         if self._streams.total() >= self._max_streams:
             await problem_response(503, _BUSY, headers=_RETRY)(scope, receive, send)
         elif self._streams[caller] >= self._max_streams_per_caller:

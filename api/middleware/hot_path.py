@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.classify.answers import FEW_NAMES, Options, compat_body, predict_body
 from api.classify.batching import Answer, Batcher
 from api.context import RequestContext, context_of
+from api.name_quota import NameQuota
 from model.errors import PredictionError
 
 _decode = msgspec.json.Decoder().decode
@@ -50,6 +51,9 @@ class HotPath:
             question = read(_decode(body))
             if question is None:
                 return None
+            if context.names is not NameQuota.unlimited:
+                await context.names.charge(len(question[0]))
+                context.names = NameQuota.unlimited  # the ordinary route does not charge them again
             answer = await self._batcher.classify(*question)
             context.model_version = answer.served.version
             return write(answer, context, question[1])

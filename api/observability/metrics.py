@@ -53,7 +53,13 @@ class Metrics:
 
         self.rate_limit_errors = Counter(
             "rate_limit_errors",
-            "Requests let in uncounted because the shared storage of limits did not answer.",
+            "Charges that the shared storage of limits did not count because it did not answer.",
+            registry=self.registry,
+        )
+        self.api_key_reloads = Counter(
+            "api_key_reloads",
+            "Lists of API keys that were read again, or refused.",
+            ("outcome",),
             registry=self.registry,
         )
         self.model_reloads = Counter(
@@ -63,6 +69,7 @@ class Metrics:
             registry=self.registry,
         )
         for outcome in ("loaded", "refused"):
+            self.api_key_reloads.labels(outcome)
             self.model_reloads.labels(outcome)
 
     def describe_model(self, version: str, architecture: str, labels: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.classify import answers
 from api.classify.answers import JsonResponse
-from api.routes.dependencies import MetricsDep, RequireJson, ServedDep
+from api.routes.dependencies import MetricsDep, NameQuotaDep, RequireJson, ServedDep
 from api.routes.traits import traits
 from api.schemas.predict import PredictionRequest, PredictionResponse, ServiceMessage
 from api.schemas.problem import PROBLEM_RESPONSES
@@ -23,7 +23,10 @@ async def check_service() -> ServiceMessage:
 @router.post(
     "/get_prediction", dependencies=[RequireJson], responses=PROBLEM_RESPONSES, response_model=PredictionResponse
 )
-async def get_prediction(request: PredictionRequest, served: ServedDep, metrics: MetricsDep) -> JsonResponse:
+async def get_prediction(
+    request: PredictionRequest, served: ServedDep, metrics: MetricsDep, quota: NameQuotaDep
+) -> JsonResponse:
     """Answer with the labels that a name looks like, best first."""
+    await quota.charge(1)
     # On the event loop on purpose: the model call is shorter than a hop to a worker thread.
     return JsonResponse(answers.predict_compat(served, metrics, request.name, request.n_predictions))

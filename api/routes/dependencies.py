@@ -8,6 +8,7 @@ from api.classify.served_model import ModelHost, ServedModel
 from api.classify.workers import Workers
 from api.context import context_of
 from api.lifecycle import Lifecycle
+from api.name_quota import NameQuota
 from api.observability.metrics import Metrics
 
 
@@ -30,6 +31,10 @@ async def _lifecycle(request: Request) -> Lifecycle:
 async def _workers(request: Request) -> Workers:
     workers: Workers = request.app.state.workers
     return workers
+
+
+async def _names(request: Request) -> NameQuota:
+    return context_of(request.scope).names
 
 
 async def _request_id(request: Request) -> str:
@@ -57,6 +62,8 @@ LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 WorkersDep = Annotated[Workers, Depends(_workers)]
 HostDep = Annotated[ModelHost, Depends(_host)]
 """Where models come from; what answers is `ServedDep`."""
+NameQuotaDep = Annotated[NameQuota, Depends(_names)]
+"""What the names of this request are charged to."""
 RequestIdDep = Annotated[str, Depends(_request_id)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 RequireJson = require_media_type("application/json")

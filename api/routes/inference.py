@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 
 from api.classify.answers import FEW_NAMES
 from api.formats import inference
-from api.routes.dependencies import MetricsDep, RequestIdDep, ServedDep, WorkersDep
+from api.routes.dependencies import MetricsDep, NameQuotaDep, RequestIdDep, ServedDep, WorkersDep
 from api.routes.probes import livez, readyz
 from api.routes.traits import traits
 from api.schemas.inference import (
@@ -124,6 +124,7 @@ async def infer(
     metrics: MetricsDep,
     request_id: RequestIdDep,
     workers: WorkersDep,
+    quota: NameQuotaDep,
     body: Annotated[bytes, Depends(_body)],
     inference_header_content_length: Annotated[
         int | None, Header(ge=0, description="Bytes of the JSON part, if binary tensors follow it.")
@@ -135,6 +136,7 @@ async def infer(
     none: a name that cannot be one is named by its place.
     """
     question = inference.read_question(body, inference_header_content_length)
+    await quota.charge(len(question.names))
     if len(question.names) <= FEW_NAMES:
         return inference.answer(served, metrics, request_id, question)
     return await workers.run(inference.answer, served, metrics, request_id, question)

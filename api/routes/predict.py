@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from api.classify import answers
 from api.classify.answers import FEW_NAMES, JsonResponse, Options
-from api.routes.dependencies import MetricsDep, RequestIdDep, RequireJson, ServedDep, WorkersDep
+from api.routes.dependencies import MetricsDep, NameQuotaDep, RequestIdDep, RequireJson, ServedDep, WorkersDep
 from api.schemas.predict import ExplainRequest, ExplainResponse, PredictRequest, PredictResponse, SimilarResponse
 from api.schemas.problem import PROBLEM_RESPONSES
 from model.constants import DEFAULT_NEIGHBOURS, MAX_NAME_LENGTH, MAX_NEIGHBOURS
@@ -18,12 +18,19 @@ router = APIRouter(prefix="/v1", tags=["classifier"], responses=PROBLEM_RESPONSE
 
 @router.post("/predict", dependencies=[RequireJson], response_model=PredictResponse)
 async def predict(
-    request: PredictRequest, served: ServedDep, metrics: MetricsDep, request_id: RequestIdDep, workers: WorkersDep
+    *,
+    request: PredictRequest,
+    served: ServedDep,
+    metrics: MetricsDep,
+    request_id: RequestIdDep,
+    workers: WorkersDep,
+    quota: NameQuotaDep,
 ) -> JsonResponse:
     """Answer with the labels that each name looks like, best first, in the order of the names.
 
     All names are answered, or none: a name that cannot be one is named by its place in the list.
     """
+    await quota.charge(len(request.names))
     options = Options(request.top_k, request.prior, request.abstain)
     question = (served, metrics, request_id, request.names, options)
     if len(request.names) <= FEW_NAMES:
@@ -33,9 +40,10 @@ async def predict(
 
 @router.post("/explain", dependencies=[RequireJson])
 async def explain_label(
-    request: ExplainRequest, served: ServedDep, request_id: RequestIdDep, workers: WorkersDep
+    request: ExplainRequest, served: ServedDep, request_id: RequestIdDep, workers: WorkersDep, quota: NameQuotaDep
 ) -> ExplainResponse:
     """Show what each letter adds to the log-probability of a label, or of the most probable one."""
+    await quota.charge(1)
     explanation = await workers.run(explain, served.predictor, request.name, request.label)
     return ExplainResponse(
         model_version=served.version,
@@ -53,11 +61,13 @@ async def similar_names(
     served: ServedDep,
     request_id: RequestIdDep,
     workers: WorkersDep,
+    quota: NameQuotaDep,
     name: Annotated[str, Query(min_length=1, max_length=MAX_NAME_LENGTH, examples=["Kowalska"])],
     n: Annotated[int, Query(ge=1, le=MAX_NEIGHBOURS)] = DEFAULT_NEIGHBOURS,
     label: Annotated[str | None, Query(description="The label to search; the most probable one if left out.")] = None,
 ) -> SimilarResponse:
     """Find the training names of a label that are most like a name."""
+    await quota.charge(1)
     found = await workers.run(similar, served.predictor, served.similar, name, label, n)
     return SimilarResponse(
         model_version=served.version,

@@ -51,3 +51,22 @@ def traits_of(routers: Iterable[Router]) -> Mapping[str, RouteTraits]:
     """
     routes = (route for router in routers for route in router.routes if isinstance(route, Route))
     return {route.path: getattr(route.endpoint, _ATTRIBUTE, ORDINARY) for route in routes}
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePaths:
+    """The paths of the routes that middleware and server treat in another way."""
+
+    open: frozenset[str]
+    probe: frozenset[str]
+    quiet: frozenset[str]
+    stream: frozenset[str]
+
+    @classmethod
+    def of(cls, traits: Mapping[str, RouteTraits]) -> "RoutePaths":
+        """Sort paths by their traits."""
+
+        def having(trait: str) -> frozenset[str]:
+            return frozenset(path for path, marked in traits.items() if getattr(marked, trait))
+
+        return cls(having("open"), having("probe"), having("quiet"), having("stream"))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -64,15 +63,16 @@ def test_production_starts_with_keys_and_limits(bundle: Path, tmp_path: Path) ->
         stop(server)
 
 
-def test_production_says_all_that_is_unsafe_at_once() -> None:
-    message = fail_to_start(ENVIRONMENT="production", CORS_ORIGINS='["*"]', LOG_LEVEL="debug")
-    for setting in ("API_KEYS", "RATE_LIMIT", "CORS_ORIGINS", "LOG_LEVEL"):
+@pytest.mark.parametrize("proxies", ['["*"]', '["10.0.0.0/8", "0.0.0.0/0"]', '["::/0"]'])
+def test_production_says_all_that_is_unsafe_at_once(proxies: str) -> None:
+    message = fail_to_start(ENVIRONMENT="production", CORS_ORIGINS='["*"]', LOG_LEVEL="debug", TRUSTED_PROXIES=proxies)
+    for setting in ("API_KEYS", "RATE_LIMIT", "TRUSTED_PROXIES", "CORS_ORIGINS", "LOG_LEVEL"):
         assert f"NAME_CLASSIFIER_{setting}: production " in message
 
 
 def test_production_may_leave_limits_to_the_keys() -> None:
-    own = json.dumps([{"name": "one", "sha256": HASH, "limit": "5/second"}])
-    assert Settings(environment="production", api_keys=own).rate_limit == ""
+    keys = json.dumps([{"name": "billing", "sha256": HASH, "limit": "5/second"}])
+    assert Settings(environment="production", api_keys=keys).rate_limit == ""
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,7 @@ def test_production_may_leave_limits_to_the_keys() -> None:
     [
         ("API_KEYS", "secretword"),
         ("API_KEYS", '{"secretword": 1}'),
+        ("API_KEYS", json.dumps([KEYS[0] | {"name_limit": "secretword"}])),
         ("API_KEYS", '[{"name": "billing", "sha256": "secretword"}]'),
         ("API_KEYS", '[{"name": "billing"}]'),
         ("API_KEYS", json.dumps([{"name": "secret word", "sha256": HASH}])),
@@ -92,7 +93,13 @@ def test_production_may_leave_limits_to_the_keys() -> None:
         ("RATE_LIMIT", "secretword"),
         ("RATE_LIMIT", "0/second"),
         ("RATE_LIMIT", "10/fortnight"),
+        ("NAME_RATE_LIMIT", "secretword"),
         ("RATE_LIMIT_STORAGE", "secretword://"),
+        ("RATE_LIMIT_STORAGE", "redis://127.0.0.1:secretword"),
+        ("RATE_LIMIT_FAILURE", "secretword"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("TRUSTED_PROXIES", '["secretword"]'),
+        ("TRUSTED_PROXIES", '["10.0.0.1/8"]'),
         ("CORS_ORIGINS", '["https://secretword/"]'),
         ("CORS_ORIGINS", "https://secretword"),
         ("ENVIRONMENT", "secretword"),
@@ -114,12 +121,12 @@ def test_keys_stand_in_one_place(tmp_path: Path) -> None:
         Settings(api_keys=json.dumps(KEYS), api_keys_file=tmp_path / "keys.json")
 
 
-@pytest.mark.skipif(find_spec("redis") is not None, reason="the Python package redis is there")
-def test_redis_without_its_client_is_refused() -> None:
-    with pytest.raises(ValidationError, match="the Python package redis, which is not installed"):
-        Settings(rate_limit_storage="redis://127.0.0.1:6379")
+def test_the_keys_file_is_named_when_it_is_no_list(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text(json.dumps(KEYS[0]), encoding="utf-8")
+    with pytest.raises(ValidationError) as error:
+        Settings(api_keys_file=tmp_path / "keys.json")
+    assert explain(error.value) == "NAME_CLASSIFIER_API_KEYS_FILE: a JSON list is wanted"
 
 
 def test_settings_do_not_show_the_password_of_redis() -> None:
-    pytest.importorskip("redis", reason="the Python package redis is missing")
     assert "password" not in repr(Settings(rate_limit_storage="redis://:password@127.0.0.1:6379"))
