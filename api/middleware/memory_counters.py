@@ -18,17 +18,25 @@ class MemoryCounters:
         """Count a charge if it fits into every limit."""
         now = time.monotonic()
         caller, limits, cost = charge
-        windows = [self._windows.get(limit.seconds) or self._open(limit.seconds) for limit in limits]
-        counts = [window.count(caller, now) for window in windows]
-        admitted = all(used + cost <= limit.amount for limit, (used, _) in zip(limits, counts, strict=True))
+        counts = [(limit, self._window(limit.seconds).count(caller, now)) for limit in limits]
+        admitted = all(count.used + cost <= limit.amount for limit, count in counts)
         if admitted:
-            counts = [window.add(caller, cost, now) for window in windows]
-        return Outcome(
-            admitted, [Usage(limit, used, ends_at - now) for limit, (used, ends_at) in zip(limits, counts, strict=True)]
-        )
+            for _, count in counts:
+                count.used += cost
+        return Outcome(admitted, [Usage(limit, count.used, count.ends_at - now) for limit, count in counts])
 
-    def _open(self, seconds: int) -> "_Window":
-        return self._windows.setdefault(seconds, _Window(seconds))
+    def _window(self, seconds: int) -> "_Window":
+        return self._windows.get(seconds) or self._windows.setdefault(seconds, _Window(seconds))
+
+
+class _Count:
+    """What a caller has used of a window."""
+
+    __slots__ = ("ends_at", "used")
+
+    def __init__(self, ends_at: float) -> None:
+        self.ends_at = ends_at
+        self.used = 0
 
 
 class _Window:
@@ -36,27 +44,21 @@ class _Window:
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
-        self._callers: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._callers: OrderedDict[str, _Count] = OrderedDict()
 
-    def count(self, caller: str, now: float) -> tuple[int, float]:
-        """Return what is used of a caller's window, and when it ends: now, if it has none."""
-        used, ends_at = self._callers.get(caller, (0, now))
-        return (used, ends_at) if ends_at > now else (0, now)
-
-    def add(self, caller: str, cost: int, now: float) -> tuple[int, float]:
-        """Count a cost, and return as `count` does."""
-        used, ends_at = self.count(caller, now)
-        if not used:
+    def count(self, caller: str, now: float) -> _Count:
+        """Return the count of a caller, a new one if there is none whose window is open."""
+        count = self._callers.get(caller)
+        if count is None or count.ends_at <= now:
             self._callers.pop(caller, None)
             self._forget(now)
-            ends_at = now + self._seconds
-        self._callers[caller] = counted = (used + cost, ends_at)
-        return counted
+            count = self._callers[caller] = _Count(now + self._seconds)
+        return count
 
     def _forget(self, now: float) -> None:
         """Drop callers whose window has ended, or the oldest of too many; two for each new one keeps the room small."""
         for _ in range(2):
-            caller, (_, ends_at) = next(iter(self._callers.items()), ("", (0, now + 1)))
-            if ends_at > now and len(self._callers) < _MAX_CALLERS:
+            caller = next(iter(self._callers), None)
+            if caller is None or (self._callers[caller].ends_at > now and len(self._callers) < _MAX_CALLERS):
                 break
             del self._callers[caller]
