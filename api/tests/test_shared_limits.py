@@ -146,6 +146,21 @@ def test_a_silent_redis_is_left_alone_and_no_answer_reaches_another_charge(redis
     _run(redis, scenario)
 
 
+def test_a_busy_event_loop_is_no_silent_redis(redis: Redis) -> None:
+    async def scenario(counters: RedisCounters) -> None:
+        async def block() -> None:
+            while True:
+                time.sleep(0.1)  # noqa: ASYNC251 - what a crowd of requests does to the loop
+                await asyncio.sleep(0)
+
+        blocking = asyncio.create_task(block())
+        outcomes = await asyncio.gather(*(counters.charge(_charge("10/minute")) for _ in range(30)))
+        blocking.cancel()
+        assert sum(outcome.admitted for outcome in outcomes) == 10
+
+    _run(redis, scenario)
+
+
 async def _until_it_answers(counters: RedisCounters, charge: Charge) -> Outcome:
     for _ in range(200):
         try:
