@@ -17,13 +17,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-clients test-pages fuzz train validate lint bench bench-peers image e2e data lock clean
+.PHONY: help serve test test-clients test-pages fuzz train validate lint docs bench bench-peers image e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
-	@echo "Serving $(BUNDLE) on http://$(HOST):$(PORT) (page of routes: /docs). Ctrl-C stops."
+	@echo "Serving $(BUNDLE) on http://$(HOST):$(PORT); the API is described at /docs. Ctrl-C stops."
 	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR="$(BUNDLE)" $(BIN)/python -m api
 
 test: $(VENV)/.dev ## Run the tests
@@ -46,6 +46,9 @@ validate: $(VENV)/.dev ## Check the names in DATA
 
 lint: $(VENV)/.dev ## Run every linter and the type checker
 	@$(BIN)/pre-commit run --all-files
+
+docs: $(VENV)/.dev ## Write the references of settings, routes and metrics from the code
+	@PYTHONPATH=. $(BIN)/python docs/build_references.py
 
 bench: $(VENV)/.dev ## Measure what serving costs beside a FastAPI route that does nothing (PLOT=FILE.png draws it)
 	@$(BIN)/python benchmarks/serving/bench.py $(if $(PLOT),--plot "$(PLOT)")
