@@ -49,7 +49,7 @@ def _network(text: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Each field is read from NAME_CLASSIFIER_<FIELD>; the README's table lists them."""
+    """Each field is read from NAME_CLASSIFIER_<FIELD>; docs/settings.md lists them."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 

@@ -1,4 +1,4 @@
-"""The README's commands work as they stand there; each is run here or, where it needs more, by what ELSEWHERE names."""
+"""The commands in README.md and docs/ work as they stand there: run here, or by what ELSEWHERE names."""
 
 import json
 import os
@@ -15,23 +15,24 @@ from typing import Any
 import httpx
 import pytest
 
-from api.settings import PREFIX, Settings
 from api.tests.conftest import ENDINGS, free_port
 from model.classifier import ARCHITECTURES, Shape
 from model.config import read_config
 from model.training import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+COMMANDS = {
+    line
+    for text in PAGES.values()
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    for line in block.splitlines()
+}
+CURL, CURL_FILE = sorted((line for line in COMMANDS if line.startswith("curl ")), key=len, reverse=True)
 
 RUN_HERE = {
-    "make serve",
-    next(line for line in COMMANDS if line.startswith("curl ")),
-    "make validate DATA=my/names",
-    "make train DATA=my/names BUNDLE=my/bundle",
-    "make serve BUNDLE=my/bundle",
+    *("make serve", CURL, CURL_FILE, "python -m api key billing"),
+    *("make validate DATA=my/names", "make train DATA=my/names BUNDLE=my/bundle", "make serve BUNDLE=my/bundle"),
     "python -m model training_model artifacts data/names",
     "python -m model predict artifacts Kowalska",
     "python -m model explain artifacts Kowalska",
@@ -41,9 +42,11 @@ RUN_HERE = {
     "python -m model promote data/names",
 }
 CLUSTER_TEST = "tests/e2e/test_cluster.py"
-# What needs docker, a cluster or a registry: the file that runs it, and the words by which it does.
+# What needs torch's download, docker or a cluster: the file that runs it, and the words by which it does.
 ELSEWHERE = {
     "make test": (".ci/run", 'step "make test" make test'),
+    "python3 -m venv venv && . venv/bin/activate": ("Makefile", "-m venv $(VENV)"),
+    "pip install uv && uv pip install --torch-backend cpu torch": ("Makefile", "--torch-backend $(TORCH_BACKEND)"),
     "pip install -e model_package": ("Makefile", "-e model_package"),
     "python -m model rollback": ("model_package/tests/test_promotion.py", '_run("rollback", "--store", store)'),
     "docker build -t fastapi-ml -f Dockerfile .": ("Makefile", "-t $(IMAGE) -f Dockerfile ."),
@@ -56,21 +59,15 @@ ELSEWHERE = {
     "kubectl get deployments": (CLUSTER_TEST, '"get", "deployments,services,pods"'),
     "helm test api-chart": (CLUSTER_TEST, '"helm", "test", "api-chart"'),
     "kubectl logs deployment/fastapi-ml-dev": (CLUSTER_TEST, '"logs", DEPLOYMENT'),
-    "kubectl rollout status deployment/fastapi-ml-dev": (
-        CLUSTER_TEST,
-        '"rollout", "status", DEPLOYMENT',
-    ),
-    "kubectl port-forward service/fastapi-svc-dev 8000:80": (
-        CLUSTER_TEST,
-        '"port-forward", f"service/{',
-    ),
+    "kubectl rollout status deployment/fastapi-ml-dev": (CLUSTER_TEST, '"rollout", "status", DEPLOYMENT'),
+    "kubectl port-forward service/fastapi-svc-dev 8000:80": (CLUSTER_TEST, '"port-forward", f"service/{'),
 }
 NEEDS_MINIKUBE = {"minikube service fastapi-svc-dev"}  # opens a browser on minikube's own tunnel: no test can
 
 
 @contextmanager
 def _serving(command: str) -> Iterator[str]:
-    """Run a `make serve` of the README on a free port; yield the address."""
+    """Run a `make serve` on a free port; yield the address."""
     port = free_port()
     process = subprocess.Popen([*shlex.split(command), f"PORT={port}"], cwd=ROOT, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
@@ -93,13 +90,13 @@ def _ready(address: str) -> bool:
         return False
 
 
-def _run(command: str, *replacements: tuple[str, str]) -> str:
-    """Run a line of the README in the project's environment, as it stands there but for the given words."""
+def _run(command: str, *replacements: tuple[str, str], cwd: Path = ROOT) -> str:
+    """Run a command in the project's environment, as it stands there but for the given words."""
     for old, new in replacements:
         command = command.replace(old, new)
     environment = os.environ | {"PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"}
     done = subprocess.run(
-        shlex.split(command), cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
+        shlex.split(command), cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -117,18 +114,26 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_every_command_is_run_somewhere() -> None:
-    assert set(COMMANDS) == RUN_HERE | set(ELSEWHERE) | NEEDS_MINIKUBE
+    assert RUN_HERE | set(ELSEWHERE) | NEEDS_MINIKUBE == COMMANDS
     for place, words in ELSEWHERE.values():
         assert words in (ROOT / place).read_text(encoding="utf-8")
 
 
-def test_first_screen_serves_and_answers_what_it_shows() -> None:
-    curl = next(line for line in COMMANDS if line.startswith("curl "))
-    shown: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+def test_first_screen_serves_and_answers_what_it_shows(tmp_path: Path) -> None:
+    shown: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", PAGES["README.md"], re.DOTALL)[0])
+    (tmp_path / "names.csv").write_text("surname\nKowalska\n", encoding="utf-8")
     with _serving("make serve") as address:
-        answer = json.loads(_run(curl, ("http://127.0.0.1:8000", address)))
+        answer = json.loads(_run(CURL, ("http://127.0.0.1:8000", address)))
+        rows = _run(CURL_FILE, ("http://127.0.0.1:8000", address), cwd=tmp_path).splitlines()
     assert answer["predictions"] == shown["predictions"]
     assert answer["probabilities"] == pytest.approx(shown["probabilities"], abs=1e-5)
+    assert rows[1].startswith("Kowalska,Polish,")
+
+
+def test_a_new_key_is_an_entry_as_shown() -> None:
+    _, entry = _run("python -m api key billing").splitlines()
+    (shown,) = json.loads(re.findall(r"```json\n(.*?)```", PAGES["security.md"], re.DOTALL)[0])
+    assert set(json.loads(entry)) <= set(shown)
 
 
 def test_own_labels_with_make(mine: str) -> None:
@@ -150,6 +155,9 @@ def test_own_labels_without_make(mine: str) -> None:
     assert version in _run("python -m model history", ("history", f"history {mine}/store"))
     promoted = _run("python -m model promote data/names", ("data/names", f"{mine}/names --store {mine}/store"))
     assert f"{version} is champion" in promoted
+
+
+def test_the_shipped_bundle_answers_on_the_command_line() -> None:
     assert _run("python -m model predict artifacts Kowalska").startswith("Kowalska: ")
     assert len(_run("python -m model explain artifacts Kowalska").splitlines()) == 1 + len("Kowalska")
     assert _run("python -m model similar artifacts Kowalska").startswith("Polish\n")
@@ -157,31 +165,26 @@ def test_own_labels_without_make(mine: str) -> None:
     assert accuracy
     stated = json.loads((ROOT / "artifacts" / "metadata.json").read_text(encoding="utf-8"))["metrics"]["test"]
     assert float(accuracy[1]) == pytest.approx(stated["accuracy"], abs=1e-3)
+    assert f"| surnames | 7,738 | {stated['accuracy']:.3f} |" in PAGES["README.md"]
 
 
 def test_the_configuration_shown_is_the_default(tmp_path: Path) -> None:
-    (shown,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (shown,) = re.findall(r"```toml\n(.*?)```", PAGES["training.md"], re.DOTALL)
     (tmp_path / "config.toml").write_text(shown, encoding="utf-8")
     assert read_config(tmp_path / "config.toml") == (Shape(), TrainingConfig())
     for architecture in ARCHITECTURES:
         assert architecture in shown
 
 
-def test_every_setting_route_and_verb_is_in_the_readme() -> None:
-    for name, field in Settings.model_fields.items():
-        row = next(line for line in README.splitlines() if line.startswith(f"| `{PREFIX}{name.upper()}` |"))
-        shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
-        assert ("| none |" if field.default in {(), None, ""} else f"`{shown}`") in row
-    for route in ("/get_prediction", "/check_service", "/livez", "/readyz", "/metrics", "/docs"):
-        assert f"{route}`" in README
-    help_text = _run("python -m model --help")
-    verbs = re.findall(r"^│ (\w+) +[A-Z]", help_text, re.MULTILINE)
-    assert len(verbs) >= 4
-    for verb in verbs:
-        assert verb in README
+def test_the_map_has_every_folder() -> None:
+    for package in ("model_package/model", "api"):
+        folders = [path for path in (ROOT / package).iterdir() if (path / "__init__.py").exists()]
+        for folder in folders:
+            assert folder.name == "tests" or f"\n  {folder.name}/ " in PAGES["architecture.md"], folder
 
 
-def test_every_file_of_the_packages_is_in_the_tree() -> None:
-    for path in (ROOT / "model_package" / "model").glob("*.py"):
-        if path.name not in {"__init__.py", "constants.py", "errors.py"}:
-            assert f"  {path.name} " in README, path.name
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for name, text in PAGES.items():
+        folder = ROOT if name == "README.md" else ROOT / "docs"
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):
+            assert (folder / target).exists(), f"{name}: {target}"

@@ -1,4 +1,4 @@
-"""The bars that the README shows: requests per CPU second, as a share of the constant route's."""
+"""The bars that docs/benchmarks.md shows: requests per CPU second, as a share of the constant route's."""
 
 import json
 from pathlib import Path
