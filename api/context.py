@@ -9,7 +9,7 @@ from starlette.types import Scope
 from api.name_quota import NameQuota
 
 _CONTEXT = "name_classifier.context"
-_REFUSAL = "name_classifier.refusal"
+_LAST = "name_classifier.last"
 
 
 class Refusal(NamedTuple):
@@ -66,11 +66,20 @@ def context_of(scope: Scope) -> RequestContext:
     return context
 
 
-def refuse(scope: Scope, refusal: Refusal) -> None:
-    """Have the app answer a request with a refusal, now or at the next part of the body that it asks for."""
-    scope[_REFUSAL] = refusal
+def end_connection(scope: Scope, refusal: Refusal | None = None) -> None:
+    """Have the answer to a request close its connection.
+
+    With a refusal, it is the answer: at once, or when the app asks for the next part of the body.
+    """
+    scope[_LAST] = refusal
+
+
+def is_last(scope: Scope) -> bool:
+    """Tell whether the answer to a request closes its connection."""
+    return _LAST in scope
 
 
 def refusal_of(scope: Scope) -> Refusal | None:
     """Return why the server below refuses a request, or None."""
-    return scope.get(_REFUSAL)
+    refusal: Refusal | None = scope.get(_LAST)
+    return refusal

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.context import RequestContext, refusal_of, set_context
+from api.context import RequestContext, is_last, refusal_of, set_context
 from api.lifecycle import Lifecycle
 from api.middleware.security_headers import with_security_headers
 from api.observability.logs import RequestLog
@@ -156,7 +156,7 @@ class _Exchange:
             headers = [*message["headers"], (b"x-request-id", context.request_id.encode()), *context.response_headers]
             if context.model_version is not None:
                 headers.append((b"x-model-version", context.model_version.encode()))
-            if self._lifecycle.draining or refusal_of(self._scope):
+            if self._lifecycle.draining or is_last(self._scope):
                 headers.append((b"connection", b"close"))
             message["headers"] = with_security_headers(headers)
         elif not message.get("more_body", False):

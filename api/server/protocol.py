@@ -5,7 +5,6 @@ requests before it, so that refusals are counted, logged and shaped like every o
 """
 
 import asyncio
-import socket
 from collections.abc import Callable
 from math import inf
 from typing import Any, cast
@@ -14,18 +13,17 @@ import httptools
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.context import Refusal, refuse
+from api.context import Refusal, end_connection
+from api.server.framing import NOT_HTTP, check_framing, head_without_upgrade
 from api.server.limits import ConnectionLimits
 
 _MAX_HEAD_BYTES = 16 * 1024
 _MAX_PIPELINED = 16
 _LINGER_SECONDS = 2.0
 _BUSY = Refusal(503, "The service has as many connections as it can serve.", (("Retry-After", "1"),))
-_NOT_HTTP = Refusal(400, "The request is not valid HTTP.")
 _HEAD_TOO_LONG = Refusal(431, f"The head of a request may have at most {_MAX_HEAD_BYTES} bytes.")
 _TOO_SLOW = Refusal(408, "The request did not arrive in time.")
 _CUT_OFF = Refusal(400, "The body was cut off.")
-_HOP_BY_HOP_UPGRADE = {b"upgrade", b"http2-settings"}
 
 
 class _RefusedError(Exception):
@@ -64,7 +62,7 @@ class Connection(HttpToolsProtocol):
         self._closing = False  # nothing more is read
         self._receiving = self._in_head = self._is_last = False
         self._declined_upgrade = False
-        self._refusal = _NOT_HTTP
+        self._refusal = NOT_HTTP
         self._head_bytes = self._silent_bytes = self._unsent = 0
         self._unsent_since = 0.0
         self._deadline = self.loop.time() + self.limits.head_seconds
@@ -72,9 +70,6 @@ class Connection(HttpToolsProtocol):
         self._is_reserve = surplus > 0
         if surplus > self.limits.reserve:
             transport.abort()
-        elif hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: also drops a client that never reads, after a close
-            timeout = int(self.limits.idle_seconds * 1000)
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
 
     def data_received(self, data: bytes) -> None:
         """Parse; what is not HTTP, or breaks a bound, is refused after the answers before it."""
@@ -133,11 +128,13 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._declined_upgrade = True
             return
-        self._check_framing()
+        version = self.parser.get_http_version()
+        if refusal := check_framing(self.url, version, self.headers):
+            self._stop(refusal)
         if self._is_reserve and self.url not in self.limits.probe_paths:
             self._stop(_BUSY)
         self._is_last = not self.parser.should_keep_alive()
-        is_http_1_0 = self.parser.get_http_version() == "1.0"
+        is_http_1_0 = version == "1.0"
         if is_http_1_0:
             self.expect_100_continue = False
             self.app = self._run_without_chunks
@@ -146,7 +143,7 @@ class Connection(HttpToolsProtocol):
             self.app = self._plain_app
             self.cycle.chunked_encoding = False
         if self._is_reserve:
-            self.cycle.keep_alive = False
+            end_connection(cast(Scope, self.scope))
         self.headers = []  # trailers go here; the scope keeps the list of headers
         self._is_stream = self.scope["raw_path"] in self.limits.stream_paths
         self._deadline = self.loop.time() + self.limits.body_seconds
@@ -195,38 +192,11 @@ class Connection(HttpToolsProtocol):
             if not self._declined_upgrade:  # CONNECT
                 raise httptools.HttpParserError from None
             self._declined_upgrade = False
-            return self._head_without_upgrade() + data[upgrade.args[0] :]
+            method, version = self.parser.get_method(), self.parser.get_http_version()
+            self.parser = httptools.HttpRequestParser(self)  # httptools drops the body that follows an upgrade
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+            return head_without_upgrade(method, self.url, version, self.headers) + data[upgrade.args[0] :]
         return b""
-
-    def _head_without_upgrade(self) -> bytes:
-        """Return the head as if no upgrade had been offered, for a new parser: httptools drops the body after one."""
-        method, version = self.parser.get_method(), self.parser.get_http_version()
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
-        lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode())]
-        for name, value in self.headers:
-            if name == b"connection":
-                tokens = [token for token in value.split(b",") if token.strip().lower() not in _HOP_BY_HOP_UPGRADE]
-                lines += [b"connection:" + b",".join(tokens)] if tokens else []
-            elif name not in _HOP_BY_HOP_UPGRADE:
-                lines.append(name + b":" + value)
-        return b"\r\n".join(lines) + b"\r\n\r\n"
-
-    def _check_framing(self) -> None:
-        """Refuse what a proxy before this server may read in another way."""
-        hosts, encodings = 0, []
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"transfer-encoding":
-                encodings.append(value.strip().lower())
-        version = self.parser.get_http_version()
-        if hosts != 1 and (version == "1.1" or hosts):
-            self._stop(Refusal(400, "A request needs one Host header."))
-        if encodings and (encodings != [b"chunked"] or version == "1.0"):
-            self._stop(Refusal(400, "The only transfer encoding is chunked, in HTTP/1.1."))
-        if not self.url.isascii():
-            self._stop(_NOT_HTTP)
 
     def _count_head(self, n_bytes: int) -> None:
         self._silent_bytes = 0
@@ -255,7 +225,7 @@ class Connection(HttpToolsProtocol):
             httptools.parse_url(self.url)
         except httptools.HttpParserError:
             self.url = b"/"
-        refuse(cast(Scope, self.scope), refusal)
+        end_connection(cast(Scope, self.scope), refusal)
         self.expect_100_continue = False
         super().on_headers_complete()
         self._end_with_this_answer()
@@ -268,7 +238,7 @@ class Connection(HttpToolsProtocol):
         elif self.cycle.response_started:
             self.transport.abort()  # half an answer must not look whole
         else:
-            refuse(cast(Scope, self.scope), refusal)
+            end_connection(cast(Scope, self.scope), refusal)
             self._end_with_this_answer()
             self.cycle.message_event.set()
 
