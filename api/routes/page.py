@@ -26,7 +26,7 @@ def page_router(*, docs_enabled: bool) -> APIRouter:
     @router.api_route("/", methods=_READ)
     @traits(open=True)
     async def page() -> HTMLResponse:
-        return _html_response("index.html", docs_enabled=docs_enabled)
+        return _html_response(_form(docs_enabled=docs_enabled))
 
     return router
 
@@ -46,7 +46,7 @@ async def openapi(request: Request) -> dict[str, Any]:
 @traits(open=True)
 async def docs() -> HTMLResponse:
     """Return the page that shows the OpenAPI document."""
-    return _html_response("docs.html", docs_enabled=True)
+    return _html_response(_documentation())
 
 
 @docs_router.api_route("/docs/swagger-ui.css", methods=_READ)
@@ -59,22 +59,29 @@ async def swagger_ui(request: Request) -> FileResponse:
     return FileResponse(path, headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
-def _html_response(name: str, *, docs_enabled: bool) -> HTMLResponse:
-    html, policy = _page(name, docs_enabled=docs_enabled)
-    return HTMLResponse(html, headers={"Content-Security-Policy": policy})
+@cache
+def _form(*, docs_enabled: bool) -> str:
+    """Return the page of the form, without its link to the documentation if there is none."""
+    html = _read("index.html")
+    return html if docs_enabled else re.sub(r"<!--docs-->.*?<!--/docs-->", "", html, flags=re.DOTALL)
 
 
 @cache
-def _page(name: str, *, docs_enabled: bool) -> tuple[str, str]:
-    """Return a page of api/static, and a policy that lets it run what it holds and load what its origin serves."""
-    html = (files("api") / "static" / name).read_text(encoding="utf-8")
-    html = html.replace("SWAGGER_UI_VERSION", version("fastapi-offline"))
-    if not docs_enabled:
-        html = re.sub(r"<!--docs-->.*?<!--/docs-->", "", html, flags=re.DOTALL)
-    return html, _policy(html)
+def _documentation() -> str:
+    return _read("docs.html").replace("SWAGGER_UI_VERSION", version(_SWAGGER_UI))
 
 
+def _read(name: str) -> str:
+    return (files("api") / "static" / name).read_text(encoding="utf-8")
+
+
+def _html_response(html: str) -> HTMLResponse:
+    return HTMLResponse(html, headers={"Content-Security-Policy": _policy(html)})
+
+
+@cache
 def _policy(html: str) -> str:
+    """Return a policy that lets a page run what it holds and load what its origin serves."""
     return (
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         f"connect-src 'self'; img-src 'self' data:; script-src 'self'{_hashes('script', html)}; "
