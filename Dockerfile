@@ -4,17 +4,18 @@
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /app
 RUN python3 -m venv venv
-# the lock comes first: a change of code alone reuses this layer; wheels only, so no compiler is needed;
-# pip goes once it has done its work: an image that cannot install is harder to abuse
+# the lock comes first: a change of code alone reuses this layer; wheels only, so no compiler is needed
 COPY requirements/serve.txt requirements/
 RUN venv/bin/pip install --no-cache-dir --no-compile --only-binary=:all: --require-hashes \
-      --requirement requirements/serve.txt \
+      --requirement requirements/serve.txt
+# without its dependencies, which the lock holds: no torch. pip goes then: an image that cannot install is harder to abuse
+COPY model_package model_package
+RUN venv/bin/pip install --no-cache-dir --no-compile --no-deps ./model_package \
  && venv/bin/pip uninstall --yes --quiet setuptools pip
 COPY api app/api
-COPY model_package/model app/model
 COPY artifacts app/artifacts
 # bytecode by hash, not by time stamp: it stays valid however the files are copied
-RUN venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash venv/lib app/api app/model
+RUN venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash venv/lib app/api
 
 # --- final: Python, the environment, the service and its bundle
 FROM python:3.11-slim-bookworm
