@@ -30,7 +30,7 @@ class NameQuota:
     """Whether `charge_now` may be used, else only what is awaited."""
 
     slice_size: int = sys.maxsize
-    """Most names that can ever be charged at once."""
+    """Names that a stream charges at a time."""
 
     def charge_now(self, n: int) -> None:
         """Charge n names as `charge` does, without waiting for a storage; on the event loop only."""

@@ -28,6 +28,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 _LOG_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
 _SHORTEST_SLEEP = 0.01
+_SLICES = 10
+"""Parts of a quota that a stream takes one by one: all at once would never fit beside a trickle of other requests."""
 _REQUESTS, _NAMES = "requests", "names"
 
 
@@ -155,7 +157,7 @@ class LimitedNames(NameQuota):
         self._policy = policy
         self._context = context
         self.immediate = limiter.immediate
-        self.slice_size = min(limit.amount for limit in policy.limits)
+        self.slice_size = max(1, min(limit.amount for limit in policy.limits) // _SLICES)
 
     def charge_now(self, n: int) -> None:
         """Charge n names in memory, or none of them."""

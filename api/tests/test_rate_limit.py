@@ -129,6 +129,16 @@ def test_a_stream_slows_down_instead_of_failing() -> None:
     assert time.monotonic() - started > 2
 
 
+def test_a_stream_takes_what_other_requests_leave_of_a_window() -> None:
+    """Waiting for a whole quota, it would get nothing beside a trickle of them."""
+
+    async def scenario(stack: Stack) -> list[httpx.Response]:
+        return [await stack.get(names=10), await stack.get(names=60, stream=1), await stack.get(names=1)]
+
+    responses = _ask(scenario, name_rate_limit="50/2second")
+    assert LEFT.findall(responses[-1].headers["ratelimit"])[0][1] == "29"  # 40 in the first window, 20 in the second
+
+
 def test_concurrent_requests_never_pass_a_limit_together() -> None:
     async def scenario(stack: Stack) -> list[httpx.Response]:
         return await asyncio.gather(*(stack.get(names=3) for _ in range(100)))
