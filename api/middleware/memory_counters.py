@@ -6,6 +6,7 @@ from collections import OrderedDict
 from api.middleware.rate_counters import Charge, Outcome, Usage
 
 _MAX_CALLERS = 50_000
+_DIGITS = 6  # a whole window may be a hair longer as the difference of two floats, and would be rounded up
 
 
 class MemoryCounters:
@@ -23,7 +24,8 @@ class MemoryCounters:
         if admitted:
             for _, count in counts:
                 count.used += cost
-        return Outcome(admitted, [Usage(limit, count.used, count.ends_at - now) for limit, count in counts])
+        usages = [Usage(limit, count.used, round(count.ends_at - now, _DIGITS)) for limit, count in counts]
+        return Outcome(admitted, usages)
 
     def _window(self, seconds: int) -> "_Window":
         return self._windows.get(seconds) or self._windows.setdefault(seconds, _Window(seconds))

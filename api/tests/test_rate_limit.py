@@ -146,6 +146,12 @@ def test_concurrent_requests_never_pass_a_limit_together() -> None:
     assert _statuses(_ask(scenario, rate_limit="40/hour", name_rate_limit="100/hour")).count(200) == 33
 
 
+def test_a_new_window_is_never_longer_than_its_limit() -> None:
+    counters, limits = MemoryCounters(), parse_limits("9/3 second;9/minute;9/hour;9/day")
+    outcomes = [counters.charge(Charge(f"caller-{number}", limits, 1)) for number in range(1000)]
+    assert all(usage.resets_in <= usage.limit.seconds for outcome in outcomes for usage in outcome.usages)
+
+
 def test_every_charge_of_a_burst_is_counted() -> None:
     """A window that ends lets the next quota in, and only that."""
     counters, limits = MemoryCounters(), parse_limits("7/second")
