@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import Lifespan
 
 from api import openapi, problems
@@ -27,6 +27,7 @@ from api.observability.logs import RequestLog
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
 from api.routes import bulk, compat, inference, models, page, predict, probes
+from api.routes.dependencies import require_utf8_query
 from api.routes.traits import RoutePaths, traits_of
 from api.settings import Settings
 
@@ -81,6 +82,7 @@ def _new_app(host: ModelHost, lifespan: Lifespan[FastAPI]) -> FastAPI:
         title="Name classifier",
         summary="Which labels does this name look like?",
         version=host.current.version,
+        dependencies=[Depends(require_utf8_query)],
         redirect_slashes=False,  # a redirect would quote the request's host and query
         openapi_url=None,  # api.routes.page serves the document and its page
         lifespan=lifespan,

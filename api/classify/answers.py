@@ -1,9 +1,9 @@
 """Predictions to the bytes of an answer; what an ordinary route and the fast lane have in common. Knows no request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import exp
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Response
@@ -11,12 +11,14 @@ from fastapi import Response
 from api.classify.served_model import ServedModel
 from api.observability.metrics import Metrics
 from api.problems import FieldError
+from model.constants import DEFAULT_TOP_K
 from model.errors import InvalidNameError
 from model.prediction import Prediction, Prior
 
 FEW_NAMES = 8
 """So few names take less time than a hop to a thread and back, and hold no probe up."""
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -27,6 +29,10 @@ class Options:
     top_k: int | None = None
     prior: Prior = "natural"
     abstain: bool = False
+
+    def width(self, served: ServedModel) -> int:
+        """Return how many labels a row of fixed width has room for."""
+        return self.top_k or min(DEFAULT_TOP_K, len(served.predictor.labels))
 
 
 class JsonResponse(Response):
@@ -92,28 +98,53 @@ def predict_names(
     try:
         predictions = served.predictor.predict(names, options.top_k, options.prior)
     except InvalidNameError:
-        raise _at_its_place(served, names, field) from None
+        place, reason = next(_find_invalid(served, names))
+        raise FieldError(f"{field}.{place}", reason) from None
     metrics.count_predictions(predictions)
     return predictions
 
 
-def _at_its_place(served: ServedModel, names: Sequence[str], field: str) -> FieldError:
-    """Return the error of the first name that cannot be one."""
+def predict_each(
+    served: ServedModel, metrics: Metrics, names: Sequence[str], options: Options
+) -> list[Prediction | str]:
+    """Return and count the prediction of each name, or the sentence that says why it cannot be a name."""
+    invalid: dict[int, str] = {}
+    try:
+        predictions = served.predictor.predict(names, options.top_k, options.prior)
+    except InvalidNameError:
+        invalid = dict(_find_invalid(served, names))
+        valid = [name for place, name in enumerate(names) if place not in invalid]
+        predictions = served.predictor.predict(valid, options.top_k, options.prior)
+    metrics.count_predictions(predictions)
+    remaining = iter(predictions)
+    return [invalid[place] if place in invalid else next(remaining) for place in range(len(names))]
+
+
+def _find_invalid(served: ServedModel, names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the places of the names that cannot be names, and why."""
     for place, name in enumerate(names):
         try:
             served.predictor.read(name)
         except InvalidNameError as error:
-            return FieldError(f"{field}.{place}", str(error))
-    raise AssertionError("one of them was refused")
+            yield place, str(error)
+
+
+def as_shown(prediction: Prediction, *, abstain: bool) -> Prediction:
+    """Return a prediction as an answer gives it: without labels if it abstains and `abstain` holds."""
+    return Prediction((), (), prediction.abstained) if abstain and prediction.abstained else prediction
 
 
 def describe(prediction: Prediction, *, abstain: bool) -> dict[str, Any]:
     """Return one prediction in its shape under /v1; see `Options`."""
-    withheld = abstain and prediction.abstained is not None
-    log_probs = () if withheld else prediction.log_probs
+    shown = as_shown(prediction, abstain=abstain)
     return {
-        "labels": () if withheld else prediction.labels,
-        "probabilities": [exp(log_prob) for log_prob in log_probs],
-        "log_probabilities": log_probs,
-        "abstained": prediction.abstained,
+        "labels": shown.labels,
+        "probabilities": [exp(log_prob) for log_prob in shown.log_probs],
+        "log_probabilities": shown.log_probs,
+        "abstained": shown.abstained,
     }
+
+
+def fill_up(values: Sequence[T], width: int, filler: T) -> list[T]:
+    """Return values and as many fillers as a row of this width lacks."""
+    return [*values, *[filler] * (width - len(values))]

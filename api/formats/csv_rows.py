@@ -4,18 +4,24 @@ import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from itertools import islice
+from math import exp
 from typing import NamedTuple
 
-from api.classify.answers import Options, describe
+from api.classify.answers import Options, as_shown, fill_up, predict_each
 from api.classify.served_model import ServedModel
 from api.formats.lines import MAX_RECORD_BYTES, Records
-from api.formats.streaming import BATCH, predict_each
+from api.formats.streaming import BATCH
 from api.observability.metrics import Metrics
 from api.problems import FieldError
-from model.constants import DEFAULT_TOP_K
 from model.prediction import Prediction
 
 MEDIA_TYPE = "text/csv"
+CHARSETS = (
+    *("utf-8", "utf8", "us-ascii", "koi8-r", "koi8-u"),
+    *(f"iso-8859-{part}" for part in (*range(1, 12), *range(13, 17))),
+    *(f"windows-{page}" for page in range(1250, 1259)),
+)
+"""What a file may be written in: all agree with ASCII on line ends, quotes and delimiters. The answer is UTF-8."""
 EXAMPLE = (
     "id,name\r\n7,Kowalska\r\n",
     "id,name,label_1,probability_1,abstained,error\r\n7,Kowalska,Polish,0.999,,\r\n",
@@ -35,56 +41,72 @@ class CsvAnswers:
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, served: ServedModel, metrics: Metrics, options: Options, *, column: str, delimiter: str) -> None:
+    def __init__(
+        self,
+        served: ServedModel,
+        metrics: Metrics,
+        options: Options,
+        *,
+        column: str,
+        delimiter: str,
+        charset: str = "utf-8",
+    ) -> None:
         self._served = served
         self._metrics = metrics
         self._options = options
         self._column = column
         self._delimiter = delimiter
-        self._top_k = options.top_k or min(DEFAULT_TOP_K, len(served.predictor.labels))
+        self._charset = charset
+        self._width = options.width(served)
         self._records = Records(delimiter)
         self._header: list[str] = []
+        self._unsent_header = b""
         self._place = 0
+        self._n_answered = 0
 
-    def feed(self, chunk: bytes, *, last: bool) -> Iterator[bytes]:
-        """Yield the header line, then the answers of the rows that are complete; see `Answers`.
+    def read(self, chunk: bytes, *, last: bool) -> Iterator[Sequence[_Row]]:
+        """Yield an empty batch for the header line, then the rows that are complete; see `Answers`.
 
         Raises:
             FieldError: the header line is missing, broken or lacks the column of names.
         """
-        records = map(self._read, self._records.feed(chunk, last=last))
-        rows = (row for row in records if row.cells or row.refusal)
+        rows = map(self._read, self._records.feed(chunk, last=last))
         if not self._header:
             first = next(rows, None)
             if first:
-                yield self._take_header(first)
+                self._take_header(first)
+                yield []
             elif last:
                 raise FieldError("body", "The file is empty; its first row must name the columns.")
         while batch := list(islice(rows, BATCH)):
-            yield self._answer(batch)
+            yield batch
 
-    def refuse(self, status: int, detail: str) -> bytes:
-        """Return the last row of an answer that ends before its file does."""
+    def answer(self, batch: Sequence[_Row]) -> bytes:
+        """Return the header if it has not been sent, and the answers to rows."""
+        rows = [self._check(row) for row in batch]
+        names = [row.cells[self._place] for row in rows if not row.refusal]
+        predicted = iter(predict_each(self._served, self._metrics, names, self._options))
+        written = self._write([self._row(row.cells, row.refusal or next(predicted)) for row in rows])
+        header, self._unsent_header = self._unsent_header, b""
+        self._n_answered += len(batch)
+        return header + written
+
+    def end_early(self, status: int, detail: str) -> bytes:
+        """Return the last row of an answer that ends before its file does; it says how many rows have an answer."""
         del status
-        return self._write([self._row([], detail)])
+        return self._write([self._row([], f"{detail} Rows answered: {self._n_answered}.")])
 
-    def _take_header(self, row: _Row) -> bytes:
-        """Keep the header; return the one of the answer."""
+    def _take_header(self, row: _Row) -> None:
+        """Keep the header, and the one of the answer."""
         if row.refusal:
             raise FieldError("body", f"The first row must name the columns: {row.refusal}")
         if row.cells.count(self._column) != 1:
             raise FieldError("column", "The first row of the file must have one column of this name.")
         self._header = row.cells
         self._place = row.cells.index(self._column)
-        ranks = range(1, self._top_k + 1)
+        ranks = range(1, self._width + 1)
         added = [f"label_{rank}" for rank in ranks] + [f"probability_{rank}" for rank in ranks]
-        return (self._records.bom or b"") + self._write([[*row.cells, *added, "abstained", "error"]])
-
-    def _answer(self, batch: Sequence[_Row]) -> bytes:
-        rows = [self._check(row) for row in batch]
-        names = [row.cells[self._place] for row in rows if not row.refusal]
-        predicted = iter(predict_each(self._served, self._metrics, names, self._options))
-        return self._write([self._row(row.cells, row.refusal or next(predicted)) for row in rows])
+        self._unsent_header = self._records.bom + self._write([[*row.cells, *added, "abstained", "error"]])
 
     def _check(self, row: _Row) -> _Row:
         if row.refusal or len(row.cells) == len(self._header):
@@ -93,14 +115,13 @@ class CsvAnswers:
 
     def _row(self, cells: list[str], outcome: Prediction | str) -> list[object]:
         """Return as many cells as the header has, and the added ones; Python writes a float so that it reads back."""
-        width = len(self._header)
-        kept = cells[:width] + [""] * (width - len(cells))
+        kept = fill_up(cells[: len(self._header)], len(self._header), "")
         if isinstance(outcome, str):
-            return [*kept, *[""] * (2 * self._top_k + 1), outcome]
-        shape = describe(outcome, abstain=self._options.abstain)
-        labels, probabilities = shape["labels"], shape["probabilities"]
-        missing = [""] * (self._top_k - len(labels))
-        return [*kept, *labels, *missing, *probabilities, *missing, shape["abstained"], ""]
+            return [*kept, *[""] * (2 * self._width + 1), outcome]
+        shown = as_shown(outcome, abstain=self._options.abstain)
+        probabilities: list[float | str] = [exp(log_prob) for log_prob in shown.log_probs]
+        labels = fill_up(shown.labels, self._width, "")
+        return [*kept, *labels, *fill_up(probabilities, self._width, ""), shown.abstained, ""]
 
     def _write(self, rows: Sequence[Sequence[object]]) -> bytes:
         text = StringIO()
@@ -108,14 +129,14 @@ class CsvAnswers:
         return text.getvalue().encode()
 
     def _read(self, record: bytes) -> _Row:
-        """Return the row of a record; without cells if it is an empty line."""
+        """Return the row of a record; without cells if it cannot be read."""
         if len(record) > MAX_RECORD_BYTES:
             return _Row([], _TOO_LONG)
         refusal = ""
         try:
-            text = record.decode()
+            text = record.decode(self._charset)
         except UnicodeDecodeError:
-            text, refusal = record.decode(errors="replace"), "The row is not UTF-8."
+            text, refusal = record.decode(self._charset, "replace"), f"The row is not {self._charset.upper()}."
         try:
             return _Row(next(csv.reader((text,), delimiter=self._delimiter)), refusal)
         except csv.Error:

@@ -1,4 +1,4 @@
-"""A request of the Open Inference Protocol to names, and predictions to its answer. Knows no route and no server."""
+"""A request of the Open Inference Protocol to names, and predictions to its answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from api.classify import answers
-from api.classify.answers import JsonResponse, Options
+from api.classify.answers import JsonResponse, Options, as_shown, fill_up
 from api.classify.served_model import ServedModel
 from api.formats.tensors import flatten, pack, unpack
 from api.observability.metrics import Metrics
@@ -25,7 +25,6 @@ from api.schemas.inference import (
     RequestParameters,
 )
 from api.schemas.predict import MAX_NAMES
-from model.constants import DEFAULT_TOP_K
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 """Bytes of the JSON part of a body that goes on with binary tensors."""
@@ -58,12 +57,12 @@ def read_question(body: bytes, json_size: int | None) -> Question:
         request = InferRequest.model_validate_json(body[:json_size])
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_input=False)) from None
-    asked = request.parameters or RequestParameters()
+    parameters = request.parameters or RequestParameters()
     return Question(
         request.id,
         _read_names(request.inputs[0], raw),
-        Options(asked.top_k, asked.prior, asked.abstain),
-        _choose_outputs(request, binary=asked.binary_data_output),
+        Options(parameters.top_k, parameters.prior, parameters.abstain),
+        _choose_outputs(request, binary=parameters.binary_data_output),
     )
 
 
@@ -123,8 +122,8 @@ def _choose_outputs(request: InferRequest, *, binary: bool) -> list[tuple[Output
         return [(name, binary) for name in DATATYPES]
     if len({output.name for output in request.outputs}) < len(request.outputs):
         raise FieldError("outputs", "Each output can be asked for once.")
-    said = [(output.name, output.parameters.binary_data if output.parameters else None) for output in request.outputs]
-    return [(name, binary if choice is None else choice) for name, choice in said]
+    chosen = [(output.name, output.parameters.binary_data if output.parameters else None) for output in request.outputs]
+    return [(name, binary if choice is None else choice) for name, choice in chosen]
 
 
 def _predict(
@@ -133,14 +132,13 @@ def _predict(
     """Return the shape and the values, row by row, of every tensor; see `InferResponse` for what fills rows up."""
     options = question.options
     predictions = answers.predict_names(served, metrics, question.names, options, field=_DATA)
-    width = options.top_k or min(DEFAULT_TOP_K, len(served.predictor.labels))
+    width = options.width(served)
     labels: list[str] = []
     log_probs: list[float] = []
     for prediction in predictions:
-        withheld = options.abstain and prediction.abstained is not None
-        missing = width if withheld else width - len(prediction.labels)
-        labels += [*prediction.labels[: width - missing], *[""] * missing]
-        log_probs += [*prediction.log_probs[: width - missing], *[NO_LOG_PROBABILITY] * missing]
+        shown = as_shown(prediction, abstain=options.abstain)
+        labels += fill_up(shown.labels, width, "")
+        log_probs += fill_up(shown.log_probs, width, NO_LOG_PROBABILITY)
     n = len(predictions)
     reasons: list[str] = [prediction.abstained or "" for prediction in predictions]
     return {

@@ -1,4 +1,4 @@
-"""Bytes as they arrive to whole lines, and these to whole CSV records. Looks at nothing but line ends and quotes."""
+"""Bytes as they arrive to whole lines, and these to whole CSV records, by line ends and quotes alone."""
 
 import codecs
 import re
@@ -6,14 +6,21 @@ from collections.abc import Iterator
 
 MAX_RECORD_BYTES = 64 * 1024
 
+_EMPTY = (b"", b"\r")
 _CLOSING_QUOTE = re.compile(rb'(?:[^"]|"")*+"')  # possessive: of two quotes the first closes nothing
 
 
 class Lines:
-    """Bytes as they arrive to whole lines, without their ends; of a line over `max_bytes` one byte too many is kept."""
+    """Bytes as they arrive to whole lines, without their ends; of a line over `max_bytes` one byte too many is kept.
+
+    A byte order mark is no part of the first line.
+    """
 
     def __init__(self, max_bytes: int) -> None:
-        self._keep = max_bytes + 1
+        self.bom: bytes | None = None
+        """What the first line began with, once it is there: a byte order mark or nothing."""
+        self._max_bytes = max_bytes
+        self._keep = len(codecs.BOM_UTF8) + max_bytes + 1
         self._open = bytearray()
 
     def feed(self, chunk: bytes, *, last: bool) -> list[bytes]:
@@ -26,7 +33,10 @@ class Lines:
             self._open = bytearray(others[-1][: self._keep])
         if last and self._open:
             lines.append(bytes(self._open))
-        return lines
+        if lines and self.bom is None:
+            self.bom = codecs.BOM_UTF8 if lines[0].startswith(codecs.BOM_UTF8) else b""
+            lines[0] = lines[0].removeprefix(self.bom)
+        return [line[: self._max_bytes + 1] for line in lines]
 
 
 class Records:
@@ -37,18 +47,20 @@ class Records:
     """
 
     def __init__(self, delimiter: str) -> None:
-        self.bom: bytes | None = None
-        """What the first line began with, once it is there: a byte order mark or nothing."""
         self._lines = Lines(MAX_RECORD_BYTES)
         self._opening_quote = f'{delimiter}"'.encode()
         self._open = bytearray()
 
+    @property
+    def bom(self) -> bytes:
+        """The byte order mark that the first line began with, or nothing."""
+        return self._lines.bom or b""
+
     def feed(self, chunk: bytes, *, last: bool) -> Iterator[bytes]:
-        """Yield the records that `chunk` completes."""
+        """Yield the records that `chunk` completes; an empty line is none."""
         for line in self._lines.feed(chunk, last=last):
-            if self.bom is None:
-                self.bom = codecs.BOM_UTF8 if line.startswith(codecs.BOM_UTF8) else b""
-                line = line.removeprefix(self.bom)  # noqa: PLW2901
+            if line in _EMPTY and not self._open:  # first, and before a reader is made: a file may hold nothing else
+                continue
             inside = self._ends_inside_quotes(line, inside=bool(self._open))
             self._open += line + b"\n"
             if not inside or len(self._open) > MAX_RECORD_BYTES:

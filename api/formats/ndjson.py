@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from api.classify.answers import Options, describe
+from api.classify.answers import Options, describe, predict_each
 from api.classify.served_model import ServedModel
 from api.formats.lines import Lines
-from api.formats.streaming import BATCH, predict_each
+from api.formats.streaming import BATCH
 from api.observability.metrics import Metrics
 from model.prediction import Prediction
 
@@ -33,6 +33,7 @@ class _Refused(msgspec.Struct):
     detail: str = ""
 
 
+_NumberedLine = tuple[int, bytes]
 _decode_line = msgspec.json.Decoder(str | _Line).decode
 _decode_id = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -48,23 +49,25 @@ class NdjsonAnswers:
         self._metrics = metrics
         self._options = options
         self._lines = Lines(MAX_LINE_BYTES)
-        self._number = 0
+        self._n_read = self._n_answered = 0
 
-    def feed(self, chunk: bytes, *, last: bool) -> Iterator[bytes]:
-        """Yield the answers of the lines that are complete; see `Answers`."""
+    def read(self, chunk: bytes, *, last: bool) -> Iterator[Sequence[_NumberedLine]]:
+        """Yield the lines that are complete and not empty; see `Answers`."""
         lines = self._lines.feed(chunk, last=last)
-        numbered = enumerate(lines, self._number + 1)
-        self._number += len(lines)
-        asked = ((number, line) for number, line in numbered if len(line) > MAX_LINE_BYTES or line.strip())
-        while batch := list(islice(asked, BATCH)):
-            yield self._answer(batch)
+        numbered = enumerate(lines, self._n_read + 1)
+        self._n_read += len(lines)
+        filled = ((number, line) for number, line in numbered if len(line) > MAX_LINE_BYTES or line.strip())
+        while batch := list(islice(filled, BATCH)):
+            yield batch
 
-    def refuse(self, status: int, detail: str) -> bytes:
-        """Return the last line of an answer that ends before its body does."""
-        return _encode_lines([_error(self._number + 1, status, detail)])
+    def end_early(self, status: int, detail: str) -> bytes:
+        """Return the last line of an answer that ends before its body does; it has the number of the next line."""
+        return _encode_lines([_error(self._n_answered + 1, status, detail)])
 
-    def _answer(self, batch: Sequence[tuple[int, bytes]]) -> bytes:
+    def answer(self, batch: Sequence[_NumberedLine]) -> bytes:
+        """Return one line for each line of a batch."""
         questions = [_read(line) for _, line in batch]
+        self._n_answered = batch[-1][0]
         names = [question.name for question in questions if isinstance(question, _Line)]
         predicted = iter(predict_each(self._served, self._metrics, names, self._options))
         rows = []
@@ -92,14 +95,14 @@ def _read(line: bytes) -> _Line | _Refused:
         return _Refused(detail=f"A line may have at most {MAX_LINE_BYTES} bytes.")
     try:
         text = line.decode()  # an id is not looked into: what is wrong in it would be sent back
-        asked = _decode_line(text)
+        decoded = _decode_line(text)
     except UnicodeDecodeError:
         return _Refused(detail="The line is not UTF-8.")
     except msgspec.ValidationError:
         return _Refused(_read_id(text), 'A line is a name, or an object with a "name" and, if you like, an "id".')
     except (msgspec.DecodeError, RecursionError):
         return _Refused(detail="The line is not valid JSON.")
-    return _Line(asked) if isinstance(asked, str) else asked
+    return _Line(decoded) if isinstance(decoded, str) else decoded
 
 
 def _read_id(text: str) -> _Id:

@@ -1,25 +1,24 @@
-"""A body of any length, answered while it arrives, in memory that does not grow. Knows no format.
+"""A body of any length, answered while it arrives, in memory that does not grow.
 
 Nothing more is read from a client before what it sent is answered and that answer is on its way: one that sends much
 and reads nothing is kept waiting, and one that sends a line and waits gets its answer at once.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.classify.answers import Options
-from api.classify.served_model import ServedModel
 from api.classify.workers import Workers
-from api.observability.metrics import Metrics
-from model.errors import InvalidNameError
-from model.prediction import Prediction
 
 BATCH = 256
 """Names that one model call answers: more are no faster a name, and hold the first answer up."""
+
+Batch = Sequence[Any]
+"""What a format has read of lines or rows that are answered together."""
 
 
 class Answers(Protocol):
@@ -27,69 +26,98 @@ class Answers(Protocol):
 
     media_type: str
 
-    def feed(self, chunk: bytes, *, last: bool) -> Iterator[bytes]:
-        """Yield what can be answered now that `chunk` is here, in pieces of a batch each."""
+    def read(self, chunk: bytes, *, last: bool) -> Iterator[Batch]:
+        """Yield what can be answered now that `chunk` is here, a batch at a time."""
 
-    def refuse(self, status: int, detail: str) -> bytes:
-        """Return the end of an answer whose body turned out to be one that is refused."""
+    def answer(self, batch: Batch) -> bytes:
+        """Return the answer to a batch."""
+
+    def end_early(self, status: int, detail: str) -> bytes:
+        """Return the end of an answer that ends before its body does; it says where."""
+
+
+class Drain(Protocol):
+    """Whether the service is about to end."""
+
+    draining: bool
 
 
 class BulkResponse(Response):
-    """Answers a body as it comes. Headers wait for the first piece, so what is wrong from the start is a problem."""
+    """Answers a body as it comes. Headers wait for the first piece, so what is wrong from the start is a problem.
 
-    def __init__(self, answers: Answers, workers: Workers) -> None:
+    Args:
+        answers: the format.
+        workers: threads that read and answer.
+        before_batch: awaited before each batch with its number of lines or rows, to slow a caller down.
+        drain: a stream ends by itself, between two batches, `grace_seconds` after the service began to drain.
+        grace_seconds: see `drain`.
+    """
+
+    def __init__(
+        self,
+        answers: Answers,
+        workers: Workers,
+        *,
+        before_batch: Callable[[int], Awaitable[None]] | None = None,
+        drain: Drain | None = None,
+        grace_seconds: float = 0.0,
+    ) -> None:
         self.status_code = 200
         self.background = None
         self.media_type = answers.media_type
         self.init_headers()
         self._answers = answers
         self._workers = workers
+        self._before_batch = before_batch
+        self._drain = drain
+        self._grace_seconds = grace_seconds
+        self._drains_since: float | None = None
+        self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read, answer, send, and only then read on; ends without a word once the client is gone."""
         del scope
-        started = False
-
-        async def write(piece: bytes, *, more: bool = True) -> None:
-            nonlocal started
-            if not started:
-                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                started = True
-            await send({"type": "http.response.body", "body": piece, "more_body": more})
-
         more = True
         while more:
             try:
                 message = await receive()
-            except HTTPException as refused:
-                if not started:
+                if message["type"] == "http.disconnect":
+                    return
+                more = message.get("more_body", False)
+                await self._answer(send, message.get("body", b""), last=not more)
+            except HTTPException as error:
+                if not self._started:
                     raise
-                await write(self._answers.refuse(refused.status_code, refused.detail))
+                await self._write(send, self._answers.end_early(error.status_code, error.detail))
                 break
-            if message["type"] == "http.disconnect":
-                return
-            more = message.get("more_body", False)
-            pieces = self._answers.feed(message.get("body", b""), last=not more)
-            while (piece := await self._workers.run_for_stream(next, pieces, None)) is not None:
-                await write(piece)
-        await write(b"", more=False)
+        await self._write(send, b"", more=False)
 
+    async def _answer(self, send: Send, chunk: bytes, *, last: bool) -> None:
+        """Answer what is complete now. Raises HTTPException 503 if the service is about to end."""
+        batches = self._answers.read(chunk, last=last)
+        _, batch = await self._workers.run_for_stream(self._step, None, batches)
+        while batch is not None:
+            self._check_drain()
+            if self._before_batch and batch:
+                await self._before_batch(len(batch))
+            piece, batch = await self._workers.run_for_stream(self._step, batch, batches)
+            await self._write(send, piece)
 
-def predict_each(
-    served: ServedModel, metrics: Metrics, names: Sequence[str], options: Options
-) -> list[Prediction | str]:
-    """Return the prediction of each name, or the sentence that says why it cannot be one."""
-    refusals: dict[int, str] = {}
-    try:
-        predictions = served.predictor.predict(names, options.top_k, options.prior)
-    except InvalidNameError:
-        for place, name in enumerate(names):
-            try:
-                served.predictor.read(name)
-            except InvalidNameError as error:
-                refusals[place] = str(error)
-        good = [name for place, name in enumerate(names) if place not in refusals]
-        predictions = served.predictor.predict(good, options.top_k, options.prior)
-    metrics.count_predictions(predictions)
-    answered = iter(predictions)
-    return [refusals[place] if place in refusals else next(answered) for place in range(len(names))]
+    def _step(self, batch: Batch | None, batches: Iterator[Batch]) -> tuple[bytes, Batch | None]:
+        """Return the answer to a batch, and the next batch: one hop to a thread for both."""
+        piece = b"" if batch is None else self._answers.answer(batch)
+        return piece, next(batches, None)
+
+    def _check_drain(self) -> None:
+        if self._drain is None or not self._drain.draining:
+            return
+        if self._drains_since is None:
+            self._drains_since = time.monotonic()
+        if time.monotonic() >= self._drains_since + self._grace_seconds:
+            raise HTTPException(503, "The service is about to end; send the rest again.")
+
+    async def _write(self, send: Send, piece: bytes, *, more: bool = True) -> None:
+        if not self._started:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            self._started = True
+        await send({"type": "http.response.body", "body": piece, "more_body": more})

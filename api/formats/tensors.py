@@ -1,4 +1,4 @@
-"""Values of tensors, nested or packed, as the Open Inference Protocol sends them. Knows no names' meaning and no model.
+"""Values of tensors, nested or packed, as the Open Inference Protocol sends them.
 
 Packed, a number is eight bytes, little-endian; a string follows its length in four bytes.
 """
@@ -46,10 +46,10 @@ def unpack(raw: bytes, field: str) -> list[str]:
 
 def pack(values: Sequence[str] | Sequence[float]) -> bytes:
     """Return strings or numbers in their packed form."""
-    return b"".join(map(_pack_one, values))
+    return b"".join(map(_pack_value, values))
 
 
-def _pack_one(value: str | float) -> bytes:
+def _pack_value(value: str | float) -> bytes:
     if isinstance(value, str):
         encoded = value.encode()
         return struct.pack("<I", len(encoded)) + encoded

@@ -63,7 +63,11 @@ class HotPath:
 
 def _is_plain_json(scope: Scope) -> bool:
     headers = context_of(scope).headers
-    return len(headers) == len(scope["headers"]) and headers.get(b"content-type") == b"application/json"
+    return (
+        not scope["query_string"]
+        and len(headers) == len(scope["headers"])
+        and headers.get(b"content-type") == b"application/json"
+    )
 
 
 def _replay(message: Message, receive: Receive) -> Receive:

@@ -6,21 +6,33 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, Response
 
 from api.classify.answers import Options
+from api.classify.workers import Workers
 from api.formats import csv_rows, ndjson
 from api.formats.csv_rows import CsvAnswers
 from api.formats.ndjson import NdjsonAnswers
-from api.formats.streaming import BulkResponse
-from api.routes.dependencies import MetricsDep, ServedDep, WorkersDep, require_media_type
+from api.formats.streaming import Answers, BulkResponse
+from api.lifecycle import Lifecycle
+from api.name_quota import NameQuota
+from api.routes.dependencies import (
+    LifecycleDep,
+    MetricsDep,
+    NameQuotaDep,
+    ServedDep,
+    WorkersDep,
+    require_media_type,
+)
 from api.routes.traits import traits
 from api.schemas.predict import Abstain, StreamedError, StreamedPrediction, StreamLine, TopK
 from api.schemas.problem import PROBLEM_RESPONSES
 
 STREAM_PATH = "/v1/predict/stream"
 FILE_PATH = "/v1/predict/file"
+_GRACE_SECONDS = 5.0
+"""How long a stream may go on once the service drains: less than the process waits for what is in flight."""
 
 _REFUSALS = {
     413: "The body is larger than the settings allow. Once the answer has begun, its last line or row says so.",
-    415: "The body is not sent as one of the media types that this route takes.",
+    415: "The body is not sent as one of the media types that this route takes, or not in a charset that it knows.",
     422: "An option cannot be taken, or the first row of a file names no column as it should.",
 }
 _ANSWER: dict[str, Any] = {
@@ -81,7 +93,13 @@ def _body(media_types: tuple[str, ...], schema: dict[str, Any], example: str) ->
 )
 @traits(stream=True)
 async def predict_stream(
-    served: ServedDep, metrics: MetricsDep, workers: WorkersDep, options: OptionsDep
+    *,
+    served: ServedDep,
+    metrics: MetricsDep,
+    workers: WorkersDep,
+    lifecycle: LifecycleDep,
+    quota: NameQuotaDep,
+    options: OptionsDep,
 ) -> BulkResponse:
     """Answer each line with one line, in order, while lines still come; any number of them.
 
@@ -89,12 +107,12 @@ async def predict_stream(
     `error` with its number, and the stream goes on; empty lines get nothing. All are answered by the version in the
     header `X-Model-Version`. Read while you send: what is not read holds up what is.
     """
-    return BulkResponse(NdjsonAnswers(served, metrics, options), workers)
+    answers = NdjsonAnswers(served, metrics, options)
+    return _respond(answers, workers, lifecycle, quota)
 
 
 @router.post(
     FILE_PATH,
-    dependencies=[require_media_type(csv_rows.MEDIA_TYPE)],
     response_class=_Csv,
     responses={200: _ANSWER | {"content": {csv_rows.MEDIA_TYPE: {"example": csv_rows.EXAMPLE[1]}}}},
     openapi_extra=_body((csv_rows.MEDIA_TYPE,), {"type": "string"}, csv_rows.EXAMPLE[0]),
@@ -105,15 +123,25 @@ async def predict_file(
     served: ServedDep,
     metrics: MetricsDep,
     workers: WorkersDep,
+    lifecycle: LifecycleDep,
+    quota: NameQuotaDep,
+    charset: Annotated[str, require_media_type(csv_rows.MEDIA_TYPE, charsets=csv_rows.CHARSETS)],
     options: OptionsDep,
     column: Annotated[str, Query(description="The column of the names.")] = "name",
     delimiter: Annotated[Literal[",", ";", "\t", "|"], Query(description="What parts the fields.")] = ",",
 ) -> BulkResponse:
-    """Answer a CSV file (RFC 4180, UTF-8) with the same file and, in each row, what its name looks like.
+    """Answer a CSV file (RFC 4180) with the same file in UTF-8 and, in each row, what its name looks like.
+
+    The file is UTF-8, or in the `charset` of its media type: `text/csv; charset=windows-1252`, or another of the
+    windows-125x, iso-8859 and koi8 ones.
 
     The first row names the columns; added are `label_1` to `label_k`, `probability_1` to `probability_k`,
     `abstained` and `error`, which says why a row has no answer. All rows are answered by the version in the header
     `X-Model-Version`. Read while you send: what is not read holds up what is.
     """
-    answers = CsvAnswers(served, metrics, options, column=column, delimiter=delimiter)
-    return BulkResponse(answers, workers)
+    answers = CsvAnswers(served, metrics, options, column=column, delimiter=delimiter, charset=charset)
+    return _respond(answers, workers, lifecycle, quota)
+
+
+def _respond(answers: Answers, workers: Workers, lifecycle: Lifecycle, quota: NameQuota) -> BulkResponse:
+    return BulkResponse(answers, workers, before_batch=quota.wait_for, drain=lifecycle, grace_seconds=_GRACE_SECONDS)

@@ -1,6 +1,9 @@
 """What routes ask for, as `Annotated` aliases. All async: FastAPI would run a plain function in its thread pool."""
 
+import re
+from collections.abc import Collection
 from typing import Annotated
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Header, HTTPException, Request, params
 
@@ -46,14 +49,31 @@ async def _metrics(request: Request) -> Metrics:
     return metrics
 
 
-def require_media_type(accepted: str, *more: str) -> params.Depends:
-    """Return a dependency that refuses a body which is declared as something else."""
+_UTF_8 = ("utf-8", "utf8")
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 
-    async def check(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
-        if content_type.partition(";")[0].strip().lower() not in {accepted, *more}:
-            raise HTTPException(415, f"Send the body as {accepted}.")
+
+def require_media_type(preferred: str, *more: str, charsets: Collection[str] = _UTF_8) -> params.Depends:
+    """Return a dependency that gives the charset of a body, and refuses one that is declared as something else."""
+
+    async def check(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> str:
+        if content_type.partition(";")[0].strip().lower() not in {preferred, *more}:
+            raise HTTPException(415, f"Send the body as {preferred}.")
+        declared = [charset.lower() for charset in _CHARSET.findall(content_type)] or ["utf-8"]
+        if len(set(declared)) > 1 or declared[0] not in charsets:
+            raise HTTPException(415, f"The charset is not known here; send the body as {preferred}; charset=utf-8.")
+        charset: str = declared[0]
+        return charset
 
     return params.Depends(check)
+
+
+async def require_utf8_query(request: Request) -> None:
+    """Refuse a query that is not UTF-8: what reads it would put other characters in the place of broken ones."""
+    try:
+        unquote_to_bytes(request.scope["query_string"]).decode()
+    except UnicodeDecodeError:
+        raise HTTPException(400, "The query is not UTF-8.") from None
 
 
 ServedDep = Annotated[ServedModel, Depends(_served)]

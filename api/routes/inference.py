@@ -7,7 +7,14 @@ from starlette.requests import ClientDisconnect
 
 from api.classify.answers import FEW_NAMES
 from api.formats import inference
-from api.routes.dependencies import MetricsDep, NameQuotaDep, RequestIdDep, ServedDep, WorkersDep
+from api.routes.dependencies import (
+    MetricsDep,
+    NameQuotaDep,
+    RequestIdDep,
+    ServedDep,
+    WorkersDep,
+    require_media_type,
+)
 from api.routes.probes import livez, readyz
 from api.routes.traits import traits
 from api.schemas.inference import (
@@ -41,17 +48,6 @@ async def _require_version(
         raise HTTPException(404, f"The version that is served is {served.version}.")
 
 
-async def _require_plain(
-    content_type: Annotated[str, Header(include_in_schema=False)] = "",
-    content_encoding: Annotated[str, Header(include_in_schema=False)] = "",
-) -> None:
-    """Refuse what is declared as something else; Triton's client declares nothing."""
-    if content_type.partition(";")[0].strip().lower() not in {"", "application/json", "application/octet-stream"}:
-        raise HTTPException(415, "Send the body as application/json, or as application/octet-stream if it is binary.")
-    if content_encoding.lower() not in {"", "identity"}:
-        raise HTTPException(415, "Send the body uncompressed.")
-
-
 async def _body(request: Request) -> bytes:
     try:
         return await request.body()
@@ -66,6 +62,7 @@ _VERSION = f"{_MODEL}/versions/{{version}}"
 _NAMED = [Depends(_require_name)]
 _PINNED = [*_NAMED, Depends(_require_version)]
 _READY = Depends(readyz)
+_TAKEN = require_media_type("application/json", "application/octet-stream", "")  # Triton's client declares nothing
 _INFER: dict[str, Any] = {
     "responses": INFER_RESPONSES,
     "response_model": InferResponse,
@@ -116,8 +113,8 @@ async def model_ready() -> ModelReady:
     return ModelReady(name=MODEL_NAME, ready=True)
 
 
-@router.post(f"{_MODEL}/infer", dependencies=[*_NAMED, Depends(_require_plain)], **_INFER)
-@router.post(f"{_VERSION}/infer", dependencies=[*_PINNED, Depends(_require_plain)], **_INFER)
+@router.post(f"{_MODEL}/infer", dependencies=[*_NAMED, _TAKEN], **_INFER)
+@router.post(f"{_VERSION}/infer", dependencies=[*_PINNED, _TAKEN], **_INFER)
 async def infer(
     *,
     served: ServedDep,

@@ -18,24 +18,24 @@ from model.registry.store import Store
 
 def describe_model(served: ServedModel, request_id: str) -> ModelResponse:
     """Return the identity and the metrics of the served model."""
-    said = served.predictor.metadata
+    metadata = served.predictor.metadata
     return ModelResponse(
-        model_version=said.version,
+        model_version=metadata.version,
         request_id=request_id,
-        created_at=said.created_at,
-        architecture=said.architecture,
+        created_at=metadata.created_at,
+        architecture=metadata.architecture,
         parameters=served.predictor.n_parameters,
-        git_commit=said.git_commit,
-        labels=list(said.labels),
-        data=_describe_data(said),
+        git_commit=metadata.git_commit,
+        labels=list(metadata.labels),
+        data=_describe_data(metadata),
         calibration=Calibration(
-            temperature=said.temperature,
-            expected_calibration_error=said.metrics.get("test", {}).get("expected_calibration_error"),
-            abstention_threshold=said.abstention_threshold,
-            prior=dict(zip(said.labels, said.prior, strict=True)),
+            temperature=metadata.temperature,
+            expected_calibration_error=metadata.metrics.get("test", {}).get("expected_calibration_error"),
+            abstention_threshold=metadata.abstention_threshold,
+            prior=dict(zip(metadata.labels, metadata.prior, strict=True)),
         ),
-        metrics=said.metrics,
-        libraries=said.libraries,
+        metrics=metadata.metrics,
+        libraries=metadata.libraries,
     )
 
 
@@ -46,12 +46,12 @@ def describe_models(path: Path, served: ServedModel, request_id: str) -> ModelsR
         StoreError: the pointer or the ledger is damaged.
     """
     store = Store(path)
-    said = {metadata.version: metadata for metadata in (*store.versions(), served.predictor.metadata)}
+    models = {metadata.version: metadata for metadata in (*store.versions(), served.predictor.metadata)}
     champion = store.champion()
     return ModelsResponse(
         model_version=served.version,
         request_id=request_id,
-        models=[_summarise(metadata, champion, served.version) for metadata in said.values()],
+        models=[_summarise(metadata, champion, served.version) for metadata in models.values()],
         damaged=sorted(store.damaged()),
         history=[
             ModelEvent(time=entry.time, event=entry.event, version=entry.version, previous=entry.previous)
@@ -60,18 +60,18 @@ def describe_models(path: Path, served: ServedModel, request_id: str) -> ModelsR
     )
 
 
-def _summarise(said: BundleMetadata, champion: str | None, served: str) -> ModelSummary:
+def _summarise(metadata: BundleMetadata, champion: str | None, served: str) -> ModelSummary:
     return ModelSummary(
-        version=said.version,
-        created_at=said.created_at,
-        architecture=said.architecture,
-        labels=len(said.labels),
-        data=_describe_data(said),
-        metrics=said.metrics,
-        champion=said.version == champion,
-        served=said.version == served,
+        version=metadata.version,
+        created_at=metadata.created_at,
+        architecture=metadata.architecture,
+        labels=len(metadata.labels),
+        data=_describe_data(metadata),
+        metrics=metadata.metrics,
+        champion=metadata.version == champion,
+        served=metadata.version == served,
     )
 
 
-def _describe_data(said: BundleMetadata) -> TrainingData:
-    return TrainingData.model_validate(said.data, from_attributes=True)
+def _describe_data(metadata: BundleMetadata) -> TrainingData:
+    return TrainingData.model_validate(metadata.data, from_attributes=True)

@@ -73,5 +73,5 @@ async def similar_names(
         model_version=served.version,
         request_id=request_id,
         label=found.label,
-        similar=[{"name": one.name, "similarity": one.similarity} for one in found.neighbours],
+        similar=[{"name": near.name, "similarity": near.similarity} for near in found.neighbours],
     )

@@ -1,5 +1,6 @@
 """Streams and files: one answer for each line or row, whatever it holds and however it comes."""
 
+import asyncio
 import csv
 import io
 import json
@@ -17,13 +18,16 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.types import Message
 
 from api.classify.answers import Options
 from api.classify.served_model import ServedModel
+from api.classify.workers import Workers
 from api.formats.csv_rows import CsvAnswers
 from api.formats.lines import MAX_RECORD_BYTES
 from api.formats.ndjson import MAX_LINE_BYTES, NdjsonAnswers
-from api.formats.streaming import Answers
+from api.formats.streaming import Answers, BulkResponse
+from api.lifecycle import Lifecycle
 from api.observability.metrics import Metrics
 from api.schemas.predict import StreamedError, StreamedPrediction
 from api.tests.conftest import Server, start, stop
@@ -262,6 +266,41 @@ def test_a_byte_order_mark_stays(client: httpx.Client) -> None:
     assert answer.content.startswith(b"\xef\xbb\xbfname;id;label_1;")
 
 
+@pytest.mark.parametrize("charset", ["windows-1252", "ISO-8859-15", '"iso-8859-1"', "utf-8"])
+def test_a_file_is_read_in_the_charset_that_it_declares(client: httpx.Client, charset: str) -> None:
+    body = "straße,name\nM\u00fcller,Jos\u00e9\n"
+    headers = {"content-type": f"text/csv;charset={charset}"}
+    answer = client.post(FILE, content=body.encode(charset.strip('"')), headers=headers)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.text == client.post(FILE, content=body.encode(), headers=CSV).text
+    assert "Jos\u00e9" in answer.text
+
+
+def test_a_row_that_is_not_in_the_declared_charset_gets_an_error(client: httpx.Client) -> None:
+    headers = {"content-type": "text/csv; charset=windows-1252"}
+    answer = client.post(FILE, content=b"name\nJordan\nJ\x81rdan\n", headers=headers)
+    good, bad = csv.DictReader(io.StringIO(answer.text, newline=""))
+    assert (good["error"], bad["error"]) == ("", "The row is not WINDOWS-1252.")
+
+
+@pytest.mark.parametrize("path", [STREAM, FILE, "/get_prediction", "/v1/predict", "/v1/explain"])
+@pytest.mark.parametrize("charset", ["utf-16", "Secretname", "rot13", "utf-8; charset=windows-1252", ""])
+def test_an_unknown_charset_is_refused_before_anything_is_read(client: httpx.Client, path: str, charset: str) -> None:
+    media_type = {STREAM: "application/x-ndjson", FILE: "text/csv"}.get(path, "application/json")
+    answer = client.post(
+        path, content=b'{"name": "Jordan"}', headers={"content-type": f"{media_type}; charset={charset}"}
+    )
+    assert answer.status_code == 415
+    assert SECRET not in answer.text
+
+
+def test_a_stream_may_begin_with_a_byte_order_mark(client: httpx.Client) -> None:
+    bom = "\ufeff".encode()
+    longest = b'"' + b"a" * (MAX_LINE_BYTES - 2) + b'"'
+    for line in (b'"Jordan"', longest, longest + b" "):
+        assert _stream(client, bom + line) == _stream(client, line)
+
+
 # --- however it comes
 
 
@@ -272,7 +311,9 @@ def served(bundle: Path) -> ServedModel:
 
 def _feed(answers: Answers, chunks: Sequence[bytes]) -> bytes:
     return b"".join(
-        piece for place, chunk in enumerate(chunks) for piece in answers.feed(chunk, last=place == len(chunks) - 1)
+        answers.answer(batch)
+        for place, chunk in enumerate(chunks)
+        for batch in answers.read(chunk, last=place == len(chunks) - 1)
     )
 
 
@@ -354,7 +395,83 @@ def test_a_file_comes_back_as_it_was(
         assert row[3] or row[5] or row[6]
 
 
+# --- between batches
+
+
+async def _ask(response: BulkResponse, chunks: Sequence[bytes]) -> bytes:
+    """Return the body of a response to a body in chunks."""
+    messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages.append({"type": "http.request"})
+    pieces: list[bytes] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        pieces.append(message.get("body", b""))
+
+    await response({"type": "http"}, receive, send)
+    return b"".join(pieces)
+
+
+@pytest.mark.parametrize("kind", ["lines", "rows"])
+def test_each_batch_waits_until_it_is_let_in(served: ServedModel, kind: str) -> None:
+    charged: list[int] = []
+
+    async def charge(n: int) -> None:
+        charged.append(n)
+        await asyncio.sleep(0)
+
+    answers: Answers = (
+        NdjsonAnswers(served, Metrics(), Options())
+        if kind == "lines"
+        else CsvAnswers(served, Metrics(), Options(), column="name", delimiter=",")
+    )
+    body = [b'"Jordan"\n' * 300, b'\n"Jordan"\n'] if kind == "lines" else [b"name\n", b"Jordan\n" * 300, b"Jordan\n"]
+
+    async def ask() -> bytes:
+        return await _ask(BulkResponse(answers, Workers(), before_batch=charge), body)
+
+    assert asyncio.run(ask()).count(b"\n") == sum(charged) + (kind == "rows")
+    assert charged == [256, 44, 1]
+
+
+def test_a_stream_ends_by_itself_when_the_service_does(served: ServedModel) -> None:
+    """It says where to go on, once its grace is over."""
+    lifecycle, body = Lifecycle(), [b'"Jordan"\n' * 256, b'"Jordan"\n', b'"Jordan"\n']
+
+    async def ask(grace: float) -> list[dict[str, Any]]:
+        async def drain(n: int) -> None:
+            lifecycle.draining = n == 1
+
+        answers = NdjsonAnswers(served, Metrics(), Options())
+        response = BulkResponse(answers, Workers(), before_batch=drain, drain=lifecycle, grace_seconds=grace)
+        return [json.loads(line) for line in (await _ask(response, body)).splitlines()]
+
+    assert len(asyncio.run(ask(grace=600))) == 258
+    lifecycle.draining = False
+    *answered, last = asyncio.run(ask(grace=0))
+    assert len(answered) == 257
+    assert (last["error"]["line"], last["error"]["status"]) == (258, 503)
+
+
 # --- what it costs the service
+
+
+@pytest.mark.parametrize("kind", ["lines", "rows"])
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b" \n", b'""\n', b",\n"], ids=repr)
+def test_lines_without_a_name_cost_no_more_than_names(served: ServedModel, kind: str, line: bytes) -> None:
+    def cost(body: bytes) -> float:
+        rows = CsvAnswers(served, Metrics(), Options(), column="name", delimiter=",")
+        answers = rows if kind == "rows" else NdjsonAnswers(served, Metrics(), Options())
+        started = time.process_time()
+        _feed(answers, [b"name\n"[: 5 * (kind == "rows")], body])
+        return time.process_time() - started
+
+    name = b"Jordan\n" if kind == "rows" else b'"Jordan"\n'
+    names = cost(name * (100_000 // len(name)))
+    nothing = cost(line * (100_000 // len(line)))
+    assert nothing < names * (0.3 if line.strip() == b"" and line != b" \n" else 2)
 
 
 def _memory(server: Server, field: str) -> int:
@@ -471,7 +588,9 @@ def test_a_body_that_grows_over_the_bound_ends_with_an_error(
     while heard[-1]:
         heard.append(conversation.hear())
     *_, last = b"".join(heard).splitlines()
-    assert re.fullmatch(re.escape(error) + rb" request body may have at most \d+ bytes\.(\"}})?", last)
+    assert re.fullmatch(
+        re.escape(error) + rb" request body may have at most \d+ bytes\.(\"}}| Rows answered: \d+\.)", last
+    )
     conversation.vanish()
 
 

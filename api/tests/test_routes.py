@@ -38,6 +38,15 @@ def test_operators_routes_answer(client: httpx.Client, path: str) -> None:
     assert client.head(path).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/similar"), ("GET", "/check_service"), ("POST", "/get_prediction"), ("POST", "/v1/predict/stream")],
+)
+def test_a_query_that_is_not_utf8_is_refused(client: httpx.Client, method: str, path: str) -> None:
+    answer = client.request(method, f"{path}?name=M%FCller", json={"name": "Jordan"} if method == "POST" else None)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "The query is not UTF-8.")
+
+
 def test_metrics_count_by_route_template_and_label_and_never_hold_a_path(client: httpx.Client) -> None:
     def value(line_start: str) -> float:
         lines = client.get("/metrics").text.splitlines()
