@@ -2,29 +2,60 @@
 
 A bundle is a folder of `weights.safetensors`, `model.onnx`, `metadata.json` and whatever else belongs to the model,
 such as its report. The metadata lists every other file with its SHA-256, and holds its own; reading verifies them all.
+The hashes reveal damage: a broken disk, half a copy. They do not reveal a forger, who can make them anew.
+
+A replacement is atomic, under a kill at any point: the new files wait in `.pending/`, renaming the new `metadata.json`
+over the old one commits them, and until they are moved to their names they are read where they wait. The next writer
+completes what a kill left pending and clears what it left unfinished.
 """
 
 import hashlib
 import json
 import math
-import os
-import signal
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import numpy as np
+import safetensors.numpy
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from model.constants import METADATA_FILE, ONNX_FILE, SCHEMA_VERSION, WEIGHTS_FILE
+from model.constants import (
+    MAX_LABEL_LENGTH,
+    METADATA_FILE,
+    ONNX_FILE,
+    READABLE_SCHEMA_VERSIONS,
+    SCHEMA_VERSION,
+    WEIGHTS_FILE,
+)
 from model.errors import BundleError
+from model.files import locked, read_regular_file, sync_folder, write_durably
+
+_STAGING = ".staging"
+_PENDING = ".pending"
+_OBSOLETE = ".obsolete"
+_MAX_METADATA_BYTES = 2**24
+_MAX_FILE_BYTES = 2**31 - 1  # what ONNX can be
+_MAX_FILES = 100
+_MAX_READS = 5  # of a bundle that is replaced while it is read
+
+
+def _check_printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("control characters are not allowed")
+    return text
+
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 RelativePath = Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)?$")]  # a file of the bundle, or of a folder in it
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
+"""What may stand in a header, a metric or a log line as it is."""
+Text = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_LENGTH), AfterValidator(_check_printable)]
+Character = Annotated[str, Field(min_length=1, max_length=1)]
 
 
 class _Record(BaseModel):
@@ -34,7 +65,7 @@ class _Record(BaseModel):
 class DataIdentity(_Record):
     """Which names a bundle was trained and tested on: the same folder and seed give the same split."""
 
-    fingerprint: str
+    fingerprint: Token
     names: int
     split_seed: int
 
@@ -43,21 +74,21 @@ class BundleMetadata(_Record):
     """What `metadata.json` holds; `labels` and `characters` in id order, `prior` the labels' weight in training."""
 
     schema_version: int
-    version: str
+    version: Token
     created_at: datetime
-    git_commit: str | None
-    architecture: str
+    git_commit: Token | None
+    architecture: Token
     config: dict[str, Any]
     training: dict[str, Any]
-    labels: tuple[str, ...] = Field(min_length=2)
-    characters: tuple[str, ...] = Field(min_length=1)
+    labels: tuple[Text, ...] = Field(min_length=2)
+    characters: tuple[Character, ...] = Field(min_length=1)
     prior: tuple[Probability, ...]
     temperature: float = Field(gt=0)
     abstention_threshold: float
-    metrics: dict[str, dict[str, float]]
+    metrics: dict[Token, dict[Token, float]]
     data: DataIdentity
-    libraries: dict[str, str]
-    files: dict[RelativePath, str] = {}
+    libraries: dict[Token, Text]
+    files: dict[RelativePath, Token] = Field(default={}, max_length=_MAX_FILES)
 
     @model_validator(mode="after")
     def _labels_agree(self) -> "BundleMetadata":
@@ -82,18 +113,23 @@ class Bundle:
 
 
 def read_bundle(directory: Path) -> Bundle:
-    """Read a bundle and verify every hash.
+    """Read a bundle and verify every hash, and that its weights are numbers; one that is being replaced is old or new.
 
     Raises:
-        BundleError: it is missing, incomplete, tampered with or of an unknown schema.
+        BundleError: it is missing, incomplete, damaged or of an unknown schema.
     """
     metadata = read_metadata(directory)
-    files = {}
-    for name in sorted({WEIGHTS_FILE, ONNX_FILE, *metadata.files}):
-        files[name] = _read_bytes(directory / name)
-        if _sha256(files[name]) != metadata.files.get(name):
-            raise BundleError(f"{directory / name} does not match the hash in {METADATA_FILE}; train or copy it again.")
-    return Bundle(metadata, files)
+    for _ in range(_MAX_READS):
+        try:
+            files = {name: _read_verified(directory, name, metadata) for name in _listed_files(metadata)}
+        except BundleError:
+            before, metadata = metadata, read_metadata(directory)
+            if metadata == before:
+                raise
+        else:
+            _check_weights(files[WEIGHTS_FILE])
+            return Bundle(metadata, files)
+    raise BundleError(f"{directory} is replaced again and again; try once more.")
 
 
 def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, bytes]) -> None:
@@ -105,10 +141,9 @@ def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, 
         BundleError: the folder cannot be written.
     """
     metadata = metadata.model_copy(update={"files": {name: _sha256(content) for name, content in files.items()}})
-    with _writing(directory) as staging:
-        _stage(staging, {**files, METADATA_FILE: _seal(metadata)})
-        with _signals_deferred():
-            _swap(staging, directory, (*files, METADATA_FILE), obsolete=_listed_files(directory) - files.keys())
+    with _writing(directory):
+        obsolete = _replaceable_files(directory) - files.keys()
+        _commit(directory, {**files, METADATA_FILE: _seal(metadata), _OBSOLETE: "\n".join(obsolete).encode()})
 
 
 def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
@@ -117,79 +152,80 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         BundleError: the folder cannot be written.
     """
-    with _writing(directory) as staging:
-        _stage(staging, files)
-        for name in files:
-            (staging / name).replace(directory / name)
+    with _writing(directory):
+        _commit(directory, files)
 
 
 def check_writable(directory: Path) -> None:
     """Raise BundleError unless a bundle could be written there; made for asking before hours of training."""
     with _writing(directory):
-        pass
+        (directory / _STAGING).mkdir()
 
 
 @contextmanager
-def _writing(directory: Path) -> Iterator[Path]:
-    """Yield a staging folder inside the directory, on the same file system, so that a rename is atomic."""
+def _writing(directory: Path) -> Iterator[None]:
+    """Take the writers' turn in a folder; before it and after it, nothing is pending and no staging folder is left."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".staging-", dir=directory) as staging:
-            yield Path(staging)
+        with locked(directory):
+            _publish(directory)
+            _clear_staging(directory)
+            try:
+                yield
+            finally:
+                _clear_staging(directory)
     except OSError as error:
         raise BundleError(f"{directory} cannot be written: {error.strerror}.") from None
 
 
-def _stage(staging: Path, files: Mapping[str, bytes]) -> None:
+def _clear_staging(directory: Path) -> None:
+    for leftover in directory.glob(f"{_STAGING}*"):
+        shutil.rmtree(leftover)
+
+
+def _commit(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Stage files on the same file system, make them pending by one rename, then publish them."""
+    staging = directory / _STAGING
     for name, content in files.items():
-        (staging / name).parent.mkdir(exist_ok=True)
-        with (staging / name).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(staging / name, content)
+    for folder in {(staging / name).parent for name in files}:
+        sync_folder(folder)
+    staging.rename(directory / _PENDING)
+    _publish(directory)
 
 
-def _listed_files(directory: Path) -> set[str]:
+def _publish(directory: Path) -> None:
+    """Move what is pending to its names, the metadata first: from then on the new bundle is the one that is read."""
+    pending = directory / _PENDING
+    if not pending.is_dir():
+        return
+    if (pending / METADATA_FILE).exists():
+        try:
+            (pending / METADATA_FILE).replace(directory / METADATA_FILE)
+        except OSError:
+            shutil.rmtree(pending)
+            raise
+        sync_folder(directory)
+    obsolete = pending / _OBSOLETE
+    names = obsolete.read_text(encoding="utf-8").split("\n") if obsolete.exists() else []
+    targets = {path: directory / path.relative_to(pending) for path in pending.rglob("*") if path.is_file()}
+    for path, target in targets.items():
+        if path != obsolete:
+            target.parent.mkdir(exist_ok=True)
+            path.replace(target)
+    for name in filter(None, names):
+        (directory / name).unlink(missing_ok=True)
+    for folder in {target.parent for target in targets.values()}:
+        sync_folder(folder)
+    shutil.rmtree(pending)
+
+
+def _replaceable_files(directory: Path) -> set[str]:
     """Return the files of the bundle that stands there; of a damaged one, none."""
     try:
         return set(read_metadata(directory).files)
     except BundleError:
         return set()
-
-
-def _swap(staging: Path, directory: Path, names: Sequence[str], obsolete: set[str]) -> None:
-    """Rename the staged files into place and remove obsolete ones; if that fails, put back what stood there."""
-    touched = [directory / name for name in (*names, *obsolete)]
-    before = {path: path.read_bytes() for path in touched if path.is_file()}
-    try:
-        for name in names:
-            (directory / name).parent.mkdir(exist_ok=True)
-            (staging / name).replace(directory / name)
-        for name in obsolete:
-            (directory / name).unlink(missing_ok=True)
-    except OSError:
-        for path, content in before.items():
-            path.write_bytes(content)
-        raise
-
-
-@contextmanager
-def _signals_deferred() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back until the end, so that no bundle is left half old and half new."""
-    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
-        yield
-        return
-    arrived: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in handlers:
-        signal.signal(number, lambda received, _: arrived.append(received))
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for received in arrived:
-            signal.raise_signal(received)
 
 
 def read_metadata(directory: Path) -> BundleMetadata:
@@ -200,26 +236,64 @@ def read_metadata(directory: Path) -> BundleMetadata:
     """
     path = directory / METADATA_FILE
     try:
-        document = json.loads(_read_bytes(path))
+        document = json.loads(_read_bytes(path, _MAX_METADATA_BYTES))
     except (ValueError, RecursionError):
         raise BundleError(f"{path} is not JSON; the bundle is damaged.") from None
     if not isinstance(document, dict) or (version := document.get("schema_version")) is None:
         raise BundleError(f"{path} is not the metadata of a bundle.")
-    if version != SCHEMA_VERSION:
-        raise BundleError(f"{path} has schema version {version!r:.20}; this program reads version {SCHEMA_VERSION}.")
+    if version not in READABLE_SCHEMA_VERSIONS:
+        readable = " and ".join(map(str, READABLE_SCHEMA_VERSIONS))
+        raise BundleError(f"{path} has schema version {version!r:.20}; this program reads versions {readable}.")
     seal = document.pop("sha256", None)
     if seal != _sha256(_canonical(document)):
         raise BundleError(f"{path} was changed after it was written; train or copy the bundle again.")
     try:
-        return BundleMetadata.model_validate(document)
+        return BundleMetadata.model_validate(_upgrade(document))
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"])) or "the document"
+        where = next(iter(error.errors()[0]["loc"]), "the document")  # deeper, it may quote what the file says
         raise BundleError(f"{path} is not valid at {where}: {error.errors()[0]['msg']}.") from None
 
 
-def _read_bytes(path: Path) -> bytes:
+def _upgrade(document: dict[str, Any]) -> dict[str, Any]:
+    """Return metadata of the schema before as if it were of this one; `schema_version` still says what it is.
+
+    Schema 1 had no output for being a name: `Predictor` finds every name familiar, so the threshold does not matter.
+    """
+    return document if document["schema_version"] == SCHEMA_VERSION else {"abstention_threshold": 0.0} | document
+
+
+def _listed_files(metadata: BundleMetadata) -> list[str]:
+    return sorted({WEIGHTS_FILE, ONNX_FILE, *metadata.files})
+
+
+def _read_verified(directory: Path, name: str, metadata: BundleMetadata) -> bytes:
+    """Return a file that the metadata lists, at its name or where it is pending; it may be moved between two looks."""
+    path = directory / name
+    for candidate in (path, directory / _PENDING / name):
+        try:
+            content = _read_bytes(candidate, _MAX_FILE_BYTES)
+        except BundleError:
+            continue
+        if _sha256(content) == metadata.files.get(name):
+            return content
+    if _sha256(content := _read_bytes(path, _MAX_FILE_BYTES)) == metadata.files.get(name):
+        return content
+    raise BundleError(f"{path} does not match the hash in {METADATA_FILE}; train or copy it again.")
+
+
+def _check_weights(content: bytes) -> None:
     try:
-        return path.read_bytes()
+        weights = safetensors.numpy.load(content)
+    except Exception as error:  # noqa: BLE001 - a damaged header raises what it likes
+        raise BundleError(f"{WEIGHTS_FILE} cannot be read ({type(error).__name__}); train the bundle again.") from None
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise BundleError(f"{WEIGHTS_FILE} holds weights that are no finite numbers, in {name!r:.60}.")
+
+
+def _read_bytes(path: Path, max_bytes: int) -> bytes:
+    try:
+        return read_regular_file(path, max_bytes)
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from None
 

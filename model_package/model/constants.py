@@ -33,6 +33,9 @@ OUTLIER_FOLDER: Final = "outliers"
 """Beside the folder of names: strings that are of no label."""
 
 SCHEMA_VERSION: Final = 2
+READABLE_SCHEMA_VERSIONS: Final = (SCHEMA_VERSION - 1, SCHEMA_VERSION)
+"""Stores outlive images, so what the schema before wrote is read too."""
+
 METADATA_FILE: Final = "metadata.json"
 WEIGHTS_FILE: Final = "weights.safetensors"
 ONNX_FILE: Final = "model.onnx"

@@ -2,7 +2,7 @@
 
 ModelError
 ├── DataError              the folder of names cannot be used; the sentence says which file and why
-├── BundleError            a bundle is missing, incomplete, tampered with or of an unknown schema
+├── BundleError            a bundle is missing, incomplete, damaged or of an unknown schema
 │   ├── ParityError        torch and ONNX Runtime disagree, so nothing was exported
 │   └── StoreError         a store of bundles lacks what is asked of it, is damaged, or cannot be written
 ├── GateError              a version falls short of the champion, so it was not promoted
@@ -27,7 +27,7 @@ class DataError(ModelError):
 
 
 class BundleError(ModelError):
-    """A bundle is missing, incomplete, tampered with or of an unknown schema."""
+    """A bundle is missing, incomplete, damaged or of an unknown schema."""
 
 
 class ParityError(BundleError):

@@ -34,7 +34,7 @@ from model.constants import (
 from model.data.composition import slices
 from model.data.outliers import held_out_outliers
 from model.data.splitting import Split
-from model.errors import ParityError
+from model.errors import BundleError, ConfigError, ParityError
 from model.evaluation.metrics import evaluate
 from model.evaluation.report import build_report
 from model.explain.similar_names import build_index
@@ -91,10 +91,17 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
 
 
 def load_classifier(directory: Path) -> nn.Module:
-    """Build the torch network of a verified bundle, in evaluation mode. Raises BundleError as `read_bundle` does."""
+    """Build the torch network of a verified bundle, in evaluation mode.
+
+    Raises:
+        BundleError: as `read_bundle` does; its network cannot be built any more, or the weights are not its own.
+    """
     bundle = read_bundle(directory)
-    classifier = build_classifier(ClassifierConfig(**bundle.metadata.config))
-    classifier.load_state_dict(safetensors.torch.load(bundle.files[WEIGHTS_FILE]))
+    try:
+        classifier = build_classifier(ClassifierConfig(**bundle.metadata.config))
+        classifier.load_state_dict(safetensors.torch.load(bundle.files[WEIGHTS_FILE]))
+    except (ConfigError, TypeError, RuntimeError):  # torch raises the latter for other shapes
+        raise BundleError(f"{directory} holds a network that this version cannot build; train it again.") from None
     return classifier.eval()
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.artifacts import Bundle, BundleMetadata, read_bundle
 from model.calibration import change_prior
-from model.constants import DEFAULT_TOP_K, ONNX_FILE, UNKNOWN_ID
+from model.constants import DEFAULT_TOP_K, END_ID, MAX_NAME_LENGTH, ONNX_FILE, START_ID, UNKNOWN_ID
 from model.errors import BundleError, InvalidNameError, InvalidPriorError, InvalidTopKError
 from model.utils import Ids, build_vocabulary, encode, fold, group_by_length, is_readable, log_softmax, transliterate
 
@@ -21,6 +21,7 @@ Prior = Literal["natural", "uniform"] | Mapping[str, float]
 
 
 _MAX_UNBATCHED_NAMES = 2
+_EXTERNAL_DATA = b"\x0a\x08location"  # the key of every tensor that ONNX keeps in another file, as protobuf writes it
 _MAX_BATCH_ROWS = 32  # of one call: more are hardly faster a name, and ONNX Runtime keeps the memory that they take
 
 Abstention = Literal["unfamiliar", "unknown characters"]
@@ -43,6 +44,9 @@ class OnnxClassifier:
     """An ONNX network of token sequences; grouped by length, so a batch equals its singles."""
 
     def __init__(self, onnx: bytes, *, threads: int = 1) -> None:
+        """Load a network; raise BundleError if ONNX Runtime refuses it, or it is not of token ids (B, T) to (B, O)."""
+        if _EXTERNAL_DATA in onnx:
+            raise BundleError(f"{ONNX_FILE} keeps weights in another file, which no hash covers.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -52,7 +56,25 @@ class OnnxClassifier:
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own
             raise BundleError(f"{ONNX_FILE} cannot be loaded by ONNX Runtime ({type(error).__name__}).") from None
         self._session._model_bytes = None  # noqa: SLF001 - the whole file, kept for another provider; there is one
-        self.n_outputs: int = self._session.get_outputs()[0].shape[1]
+        self.n_outputs = self._count_outputs()
+
+    def _count_outputs(self) -> int:
+        inputs = [node.name for node in self._session.get_inputs()]
+        shapes = {node.name: node.shape for node in self._session.get_outputs()}
+        match inputs, [(name, *shape) for name, shape in shapes.items()]:
+            case ["ids"], [("outputs" | "logits", _, int(n_outputs))]:  # logits: in schema 1
+                return n_outputs
+        raise BundleError(f"{ONNX_FILE} does not map ids (batch, length) to outputs (batch, labels).")
+
+    def check(self, sequences: Sequence[Sequence[int]]) -> None:
+        """Run each sequence by itself; raise BundleError unless outputs are finite numbers of the declared shape."""
+        for ids in sequences:
+            try:
+                outputs = self._run(np.array([ids], dtype=np.int64))
+            except Exception as error:  # noqa: BLE001 - as above
+                raise BundleError(f"{ONNX_FILE} cannot be run by ONNX Runtime ({type(error).__name__}).") from None
+            if outputs.shape != (1, self.n_outputs) or outputs.dtype.kind != "f" or not np.isfinite(outputs).all():
+                raise BundleError(f"{ONNX_FILE} does not answer with a finite number for each label.")
 
     def compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """Return outputs (N, L + 1) of N token sequences of any lengths: logits of the labels, and of being a name."""
@@ -79,17 +101,17 @@ class Predictor:
         self._vocabulary = build_vocabulary(bundle.metadata.characters)
         self._known = frozenset(self._vocabulary)
         self._classifier = OnnxClassifier(bundle.files[ONNX_FILE], threads=threads)
-        if self._classifier.n_outputs != len(self.labels) + 1:
-            raise BundleError(
-                f"{ONNX_FILE} answers {self._classifier.n_outputs - 1} labels, the metadata {len(self.labels)}."
-            )
+        self._scores_familiarity = bundle.metadata.schema_version > 1
+        if self._classifier.n_outputs != len(self.labels) + self._scores_familiarity:
+            raise BundleError(f"{ONNX_FILE} does not answer the {len(self.labels)} labels of the metadata.")
+        self._classifier.check(_sequences_of_all(self._vocabulary))
 
     @classmethod
     def load(cls, directory: str | Path, *, threads: int = 1) -> Self:
         """Load a verified bundle; `threads` is how many cores one call may use.
 
         Raises:
-            BundleError: the bundle is missing, incomplete, tampered with or of an unknown schema.
+            BundleError: the bundle is missing, incomplete, damaged or of an unknown schema.
         """
         return cls(read_bundle(Path(directory)), threads=threads)
 
@@ -108,7 +130,7 @@ class Predictor:
         Raises:
             InvalidNameError: a name is empty or too long.
         """
-        return self._classifier.compute_outputs([self.encode(name) for name in names])[:, -1]
+        return self._compute_outputs([self.encode(name) for name in names])[:, -1]
 
     def predict(self, names: Sequence[str], top_k: int | None = None, prior: Prior = "natural") -> list[Prediction]:
         """Return the top_k labels of each name, in the order of the names; by default three, or all if there are fewer.
@@ -133,7 +155,7 @@ class Predictor:
         if len(texts) <= _MAX_UNBATCHED_NAMES and prior == "natural":
             return [self._predict_one(text, top_k) for text in texts]
         sequences = [encode(text, self._vocabulary) for text in texts]
-        outputs = self._classifier.compute_outputs(sequences)
+        outputs = self._compute_outputs(sequences)
         log_probs = self._apply_prior(self._calibrate(outputs), prior)
         if prior != "natural":
             top_k = min(top_k, int(np.count_nonzero(self._weights(prior))))
@@ -164,7 +186,12 @@ class Predictor:
 
     def log_probs_of_ids(self, sequences: Sequence[Sequence[int]], prior: Prior = "natural") -> NDArray[np.float64]:
         """Return what `log_probs` does, of token ids."""
-        return self._apply_prior(self._calibrate(self._classifier.compute_outputs(sequences)), prior)
+        return self._apply_prior(self._calibrate(self._compute_outputs(sequences)), prior)
+
+    def _compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Return logits of the labels and of being a name (N, L + 1); a network without the latter knows all."""
+        outputs = self._classifier.compute_outputs(sequences)
+        return outputs if self._scores_familiarity else np.pad(outputs, ((0, 0), (0, 1)), constant_values=np.inf)
 
     def _is_readable(self, text: str, ids: Sequence[int]) -> bool:
         # most names are letters alone, all known
@@ -175,7 +202,7 @@ class Predictor:
         ids = encode(text, self._vocabulary)
         if not self._is_readable(text, ids):
             return Prediction((), (), "unknown characters")
-        *logits, familiarity = self._classifier.compute_outputs([ids])[0].tolist()
+        *logits, familiarity = self._compute_outputs([ids])[0].tolist()
         best = sorted(range(len(logits)), key=logits.__getitem__, reverse=True)[:top_k]
         temperature, largest = self.metadata.temperature, logits[best[0]]
         log_total = log(sum([exp((logit - largest) / temperature) for logit in logits]))
@@ -204,3 +231,9 @@ class Predictor:
         if not all(isfinite(weight) and weight >= 0 for weight in prior.values()) or not any(prior.values()):
             raise InvalidPriorError("The weights of a prior must be finite and not negative, and one must be positive.")
         return np.array([float(prior.get(label, 0)) for label in self.labels])
+
+
+def _sequences_of_all(vocabulary: Mapping[str, int]) -> list[list[int]]:
+    """Return token sequences, no longer than names are, that hold every token."""
+    ids = [UNKNOWN_ID, *vocabulary.values()]
+    return [[START_ID, *ids[i : i + MAX_NAME_LENGTH], END_ID] for i in range(0, len(ids), MAX_NAME_LENGTH)]

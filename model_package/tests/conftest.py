@@ -1,5 +1,9 @@
+import os
 import random
 import shutil
+import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,3 +69,29 @@ def bundle(tmp_path: Path, exported: Path) -> Path:
 def many_names_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough names that the test part can tell two models apart."""
     return write_names(tmp_path_factory.mktemp("data") / "many_names", names_per_label=450)
+
+
+@pytest.fixture
+def kill_at() -> Callable[[int, Callable[[], object]], bool]:
+    """Runs an action in a process that ends at once before its nth use of the file system; says whether it did."""
+
+    def run(step: int, action: Callable[[], object]) -> bool:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of forking beside threads: this child touches none
+            child = os.fork()
+        if child == 0:
+            steps = iter(range(step))
+
+            def hook(event: str, _: object) -> None:
+                on_disk = event in {"open", "tempfile.mkdtemp"} or event.startswith(("os.", "shutil."))
+                if on_disk and next(steps, None) is None:
+                    os._exit(9)
+
+            sys.addaudithook(hook)
+            try:
+                action()
+            finally:
+                os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+    return run

@@ -93,7 +93,7 @@ class SimilarNames:
         """Load the index of a verified bundle.
 
         Raises:
-            BundleError: the bundle is missing, incomplete or tampered with, or holds no index of its labels.
+            BundleError: the bundle is missing, incomplete or damaged, or holds no index of its labels.
         """
         return cls.from_bundle(read_bundle(Path(directory)))
 

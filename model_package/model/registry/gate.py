@@ -35,7 +35,7 @@ def compare_bundles(challenger: Path, champion: Path | None, corpus: Corpus) -> 
     Without a champion, only parity counts.
 
     Raises:
-        BundleError: a bundle is missing, incomplete or tampered with.
+        BundleError: a bundle is missing, incomplete or damaged.
         DataError: the corpus is not the one that the challenger was trained on.
     """
     new = Predictor.load(challenger)

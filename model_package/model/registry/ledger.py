@@ -12,6 +12,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model.errors import StoreError
+from model.files import read_regular_file
+
+_MAX_BYTES = 2**28
 
 Event = Literal["added", "promoted", "refused", "rolled_back"]
 
@@ -36,7 +39,7 @@ def read_ledger(path: Path) -> list[Entry]:
         StoreError: the file cannot be read, or a whole line is no entry.
     """
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        lines = read_regular_file(path, _MAX_BYTES).split(b"\n")[:-1]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

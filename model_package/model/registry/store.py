@@ -5,7 +5,6 @@ Every change is one rename or one line, so readers need no lock; writers take tu
 unfinished, the next writer clears away or records.
 """
 
-import os
 import re
 import shutil
 import tempfile
@@ -17,12 +16,14 @@ from typing import Any, Literal
 from model.artifacts import Bundle, BundleMetadata, read_bundle, read_metadata, write_bundle
 from model.constants import METADATA_FILE
 from model.errors import BundleError, StoreError
+from model.files import locked, read_regular_file, sync_folder, write_durably
 from model.registry.ledger import Entry, added_since_promotion, append_entry, champions, read_ledger
 
 _POINTER = "current"
 _LEDGER = "ledger.jsonl"
 _LOCK = ".lock"
 _STAGING = ".adding-"
+_MAX_POINTER_BYTES = 1024
 _VERSION = re.compile(r"[0-9a-f]{12}")
 
 
@@ -51,7 +52,7 @@ class Store:
         """Return the version in use; None before the first promotion. Raises StoreError if the pointer is damaged."""
         path = self.path / _POINTER
         try:
-            version = path.read_text(encoding="utf-8", errors="replace").strip()
+            version = read_regular_file(path, _MAX_POINTER_BYTES).decode(errors="replace").strip()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -82,7 +83,7 @@ class Store:
         """Copy a bundle into the store and return its metadata; a version that stands there whole stays as it is.
 
         Raises:
-            BundleError: the bundle is missing, incomplete or tampered with, or the store cannot be written.
+            BundleError: the bundle is missing, incomplete or damaged, or the store cannot be written.
         """
         bundle = read_bundle(directory)
         version = bundle.metadata.version
@@ -176,12 +177,10 @@ class Store:
         with self._staging() as staging:
             whole = staging / "whole"
             write_bundle(whole, bundle.metadata, bundle.files)
-            for folder in (*(path for path in whole.iterdir() if path.is_dir()), whole):
-                _sync(folder)
             if target.exists():
                 target.rename(staging / "damaged")
             whole.rename(target)
-            _sync(self.path)
+            sync_folder(self.path)
 
     def _point_at(self, version: str) -> None:
         """Verify a version and make it the champion."""
@@ -189,12 +188,9 @@ class Store:
         _verify_name(folder, read_bundle(folder).metadata)
         with self._staging() as staging:
             pointer = staging / _POINTER
-            with pointer.open("w", encoding="utf-8") as file:
-                file.write(f"{version}\n")
-                file.flush()
-                os.fsync(file.fileno())
+            write_durably(pointer, f"{version}\n".encode())
             pointer.replace(self.path / _POINTER)
-            _sync(self.path)
+            sync_folder(self.path)
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:
@@ -218,26 +214,7 @@ def resolve_bundle(path: Path) -> Path:
     return path
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, made if need be, until the end; others wait for their turn, and a kill gives it back."""
-    import fcntl  # not on Windows, where a store can still be read
-
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _verify_name(folder: Path, metadata: BundleMetadata) -> BundleMetadata:
     if metadata.version != folder.name:
         raise StoreError(f"{folder} holds version {metadata.version!r:.20}; remove it and add the right one again.")
     return metadata
-
-
-def _sync(folder: Path) -> None:
-    """Have the disk remember the names in a folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from model.artifacts import BundleMetadata
 from model.errors import TrackingError
-from model.registry.store import Store, locked
+from model.files import locked
+from model.registry.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

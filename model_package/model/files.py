@@ -1,0 +1,63 @@
+"""Files on disk: bounded reads that never block, durable writes, locks."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def read_regular_file(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a regular file; a FIFO or a device would block, or never end.
+
+    Raises:
+        OSError: it is missing, unreadable, no regular file, or larger than max_bytes.
+    """
+    with open(path, "rb", opener=_open_without_blocking) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        if status.st_size > max_bytes:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        return file.read(status.st_size + 1)
+
+
+def _open_without_blocking(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has neither the flag nor the need
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file, safe on disk on return, in a folder that is made if need be. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk remember the names in a folder. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a folder, or of a file that is made if need be; others wait, and a kill gives it back.
+
+    Raises:
+        OSError: it cannot be opened, or its file system has no locks.
+    """
+    import fcntl  # not on Windows, where a store can still be read
+
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
