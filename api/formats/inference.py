@@ -1,5 +1,6 @@
 """A request of the Open Inference Protocol to names, and predictions to its answer."""
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
@@ -54,7 +55,7 @@ def read_question(body: bytes, json_size: int | None) -> Question:
         raise FieldError(LENGTH_HEADER, f"The body has only {len(body)} bytes.")
     raw = b"" if json_size is None else body[json_size:]
     try:
-        request = InferRequest.model_validate_json(body[:json_size])
+        request = InferRequest.model_validate_json(body[:json_size].removeprefix(BOM_UTF8))
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_input=False)) from None
     parameters = request.parameters or RequestParameters()
