@@ -56,7 +56,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     paths = RoutePaths.of(traits_of(routers(settings)))
     openapi.install(app, open_paths=paths.open, key_needed=settings.key_needed)
     _add_middleware(app, settings, paths, keys, limiter)
-    recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second))
+    recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second, quiet_routes=paths.quiet))
     app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing, lifecycle=app.state.lifecycle)
     return app
 

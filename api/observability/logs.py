@@ -1,7 +1,7 @@
-"""JSON lines on standard error: what happens to the process, and to a sample of its requests. Knows no ASGI."""
+"""JSON lines on standard error: what happens to the process, and to a sample of its requests."""
 
 import logging
-import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -9,14 +9,15 @@ import msgspec
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from api.observability.log_writer import LogWriter, standard_error
+
 logger = logging.getLogger("api")
 
-_QUIET_ROUTES = {"/livez", "/readyz", "/metrics"}
 _encode = msgspec.json.Encoder().encode
 
 
 def configure_logging(level: str) -> None:
-    """Write one JSON object a line to standard error, for this service and for uvicorn."""
+    """Write one JSON object a line to standard error, for this service, for uvicorn and of warnings."""
     formatter = JsonFormatter(
         "{levelname}{name}{message}",
         style="{",
@@ -24,21 +25,44 @@ def configure_logging(level: str) -> None:
         timestamp=True,
         reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's copy of its message with colours
     )
-    handler = logging.StreamHandler()
+    handler = _WriterHandler(standard_error)
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     # Its lines hold the raw path and query; RequestLog writes ours.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+class _WriterHandler(logging.Handler):
+    """Hands formatted records to a writer."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue a record as a line."""
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - as every handler of the standard library
+            self.handleError(record)
+            return
+        self._writer.write(line.encode(errors="backslashreplace") + b"\n")
 
 
 class RequestLog:
     """A line a request: of failures all, of the others at most `per_second`, and how many were left out before it.
 
-    503 counts among the others: it is how the service refuses, by the thousand when it must.
+    503 counts among the others: it is how the service refuses, by the thousand when it must. Answers of
+    `quiet_routes`, which are templates, are logged only at debug unless they are failures or refusals.
     """
 
-    def __init__(self, per_second: int) -> None:
+    def __init__(
+        self, per_second: int, *, quiet_routes: Collection[str] = (), writer: LogWriter = standard_error
+    ) -> None:
         self._per_second = per_second
+        self._quiet_routes = frozenset(quiet_routes)
+        self._writer = writer
         self._left = self._second = self._unlogged = 0
 
     def write(
@@ -46,7 +70,7 @@ class RequestLog:
     ) -> None:
         """Write a line, or count it as left out; `route` is the template, never the path."""
         failed = status >= 500 and status != 503
-        quiet = route in _QUIET_ROUTES and status < 400
+        quiet = route in self._quiet_routes and status < 400
         level = logging.ERROR if failed else logging.DEBUG if quiet else logging.INFO
         if not logger.isEnabledFor(level):
             return
@@ -67,7 +91,7 @@ class RequestLog:
         line |= {key: value for key, value in (("request_id", request_id), ("trace_id", trace_id)) if value}
         self._unlogged = 0
         # logging itself would take three times as long as this line
-        sys.stderr.write(_encode(line).decode() + "\n")
+        self._writer.write(_encode(line) + b"\n")
 
     def _take(self) -> bool:
         """Take one of the lines of this second, if there is one left."""

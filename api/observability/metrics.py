@@ -1,7 +1,7 @@
 """Prometheus objects of one app. Hold no name, no key, no raw path."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import (
     GC_COLLECTOR,
@@ -12,10 +12,25 @@ from prometheus_client import (
     Gauge,
     Histogram,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
+from api.observability.log_writer import LogWriter, standard_error
 from model.prediction import Prediction
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class _DroppedLines(Collector):
+    """What a log writer has counted."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self._writer = writer
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the count."""
+        text = "Log lines dropped because nobody read them fast enough."
+        yield CounterMetricFamily("log_lines_dropped", text, value=self._writer.n_dropped)
 
 
 class Metrics:
@@ -25,6 +40,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
             self.registry.register(collector)
+        self.registry.register(_DroppedLines(standard_error))
         self.requests = Counter(
             "http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
         )

@@ -30,6 +30,13 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
+    def read_log(self) -> str:
+        """Return the log once nothing has come for a moment: lines are written after the answer."""
+        size = -1
+        while size != (size := self.log.stat().st_size):
+            time.sleep(0.1)
+        return self.log.read_text()
+
 
 def free_port() -> int:
     """Return a port of the loopback interface that nobody listens on."""

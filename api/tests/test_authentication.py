@@ -142,7 +142,7 @@ def test_no_key_and_no_callers_name_gets_out(guarded: Server) -> None:
     for key in (KEY, OTHER, "wrong-key"):
         guarded.client.post(f"{ROUTE}?key={key}", json=BODY, headers={"authorization": f"Bearer {key}"})
         guarded.client.get(f"/v1/similar/{key}?name={key}", headers={"x-api-key": key})
-    seen = guarded.log.read_text() + guarded.client.get("/metrics").text
+    seen = guarded.read_log() + guarded.client.get("/metrics").text
     secret = [KEY, OTHER, "wrong-key", "Jordan", "billing", *map(_hash, (KEY, OTHER))]
     assert not [word for word in secret if word in seen]
 
@@ -224,7 +224,7 @@ def test_a_revoked_key_is_refused_without_a_restart(bundle: Path, tmp_path: Path
         _mount(tmp_path, "v4", "[]")
         _wait_until(lambda: statuses() == [401, 401, 401])
         assert 'api_key_reloads_total{outcome="loaded"} 2.0' in server.client.get("/metrics").text
-        log = server.log.read_text()
+        log = server.read_log()
         assert log.count("API keys refused") == 1
         assert "a JSON list is wanted" in log
         assert "secretword" not in log

@@ -227,5 +227,5 @@ def _refusals(server: Server) -> float:
 
 
 def _logged_refusals(server: Server) -> list[str]:
-    lines = map(json.loads, server.log.read_text().splitlines())
+    lines = map(json.loads, server.read_log().splitlines())
     return [line["reason"] for line in lines if line["message"] == REFUSED]

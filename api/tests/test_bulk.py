@@ -526,7 +526,7 @@ def test_who_does_not_read_is_kept_waiting_and_may_leave(server: Server) -> None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert _metric(server.client, "predictions_total{") - answered < sent * 10_000
-    log = [json.loads(line) for line in server.log.read_text().splitlines()]
+    log = [json.loads(line) for line in server.read_log().splitlines()]
     assert not [line for line in log if line["level"] not in {"DEBUG", "INFO"}]
 
 

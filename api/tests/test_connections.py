@@ -168,7 +168,7 @@ def test_what_is_not_http_is_a_problem(strict: Server, sent: bytes, status: int)
     assert _statuses(answer) == [status]
     assert b"application/problem+json" in answer
     assert b"Secretname" not in answer
-    assert "WARNING" not in strict.log.read_text()
+    assert "WARNING" not in strict.read_log()
 
 
 def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
@@ -208,7 +208,7 @@ def test_what_is_refused_waits_for_the_answers_before_it(strict: Server, sent: b
         connection.sendall(sent)
         answer = _read_all(connection)
     assert _statuses(answer) == statuses
-    assert not any(sign in strict.log.read_text() for sign in FAILED_LINES)
+    assert not any(sign in strict.read_log() for sign in FAILED_LINES)
 
 
 def test_who_ends_a_stream_after_its_answer_is_closed(strict: Server) -> None:
@@ -231,7 +231,7 @@ def test_half_an_answer_does_not_look_whole(strict: Server) -> None:
             answer += _read_all(connection)
     assert _statuses(answer) == [200]
     assert not answer.endswith(b"\r\n0\r\n\r\n")
-    assert not any(sign in strict.log.read_text() for sign in FAILED_LINES)
+    assert not any(sign in strict.read_log() for sign in FAILED_LINES)
 
 
 def test_a_body_that_waits_for_100_continue_is_asked_for(server: Server) -> None:

@@ -274,7 +274,7 @@ def test_a_client_that_leaves_in_its_body_is_no_failure(client: httpx.Client, se
     with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as leaving:
         leaving.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{SECRET}".encode())
     client.get("/livez")
-    log = server.log.read_text()
+    log = server.read_log()
     assert "unhandled error" not in log
     assert SECRET not in log
 

@@ -104,4 +104,4 @@ def test_a_damaged_store_is_a_problem_and_the_model_answers_on(
     assert int(answer.headers["retry-after"]) > 0
     assert str(store.path) not in answer.text
     assert serving.client.get("/v1/model").json()["model_version"] == OTHER
-    assert "the store cannot be read" in serving.log.read_text()
+    assert "the store cannot be read" in serving.read_log()

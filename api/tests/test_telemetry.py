@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.lifecycle import Lifecycle
 from api.main import create_app
 from api.middleware.telemetry import Recorder, RequestTelemetry
+from api.observability.log_writer import standard_error
 from api.observability.logs import RequestLog, configure_logging
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
@@ -75,7 +76,7 @@ async def _failing(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.mark.parametrize("path", ["/early", "/late"])
-def test_a_failure_is_always_logged_and_never_quoted(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_always_logged_and_never_quoted(path: str, capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
     metrics = Metrics()
     app = _telemetry(_failing, metrics, per_second=0)
@@ -86,7 +87,8 @@ def test_a_failure_is_always_logged_and_never_quoted(path: str, capsys: pytest.C
             return await client.get(path)
 
     answer = asyncio.run(ask())
-    logged = capsys.readouterr().err
+    standard_error.flush()
+    logged = capfd.readouterr().err
     assert SECRET not in logged + answer.text
     assert [line["error"] for line in map(json.loads, logged.splitlines()) if "error" in line] == ["ValueError"]
     if path == "/early":
@@ -103,7 +105,7 @@ async def _reading(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.mark.parametrize("ordinary", [True, False], ids=["route", "app that fails without its body"])
-def test_a_client_that_leaves_is_no_failure(bundle: Path, ordinary: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_leaves_is_no_failure(bundle: Path, ordinary: bool, capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
     app = create_app(Settings(bundle_dir=bundle))
     metrics: Metrics = app.state.metrics
@@ -128,7 +130,8 @@ def test_a_client_that_leaves_is_no_failure(bundle: Path, ordinary: bool, capsys
         "headers": [(b"content-type", b"application/json")],
     }
     asyncio.run(middleware(scope, receive, send))
-    lines = _lines(capsys.readouterr().err)
+    standard_error.flush()
+    lines = _lines(capfd.readouterr().err)
     assert {(line["status"], line["level"]) for line in lines} == {(499, "INFO")}
     statuses = {sample.labels["status"] for family in metrics.requests.collect() for sample in family.samples}
     assert statuses == {"499"}
