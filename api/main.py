@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import Lifespan
 
 from api import openapi, problems
-from api.classify.batching import Batcher
+from api.classify.classifier import Classifier
 from api.classify.model_watcher import ModelWatcher
 from api.classify.served_model import ModelHost
 from api.classify.workers import Workers
@@ -48,6 +48,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     app.state.host = host
     app.state.metrics = metrics
     app.state.workers = Workers()
+    app.state.classifier = Classifier(host, metrics, app.state.workers)
     app.state.lifecycle = lifecycle or Lifecycle()
     app.state.key_file = key_file
     for router in routers(settings):
@@ -103,7 +104,7 @@ def routers(settings: Settings) -> list[APIRouter]:
 
 def _add_middleware(app: FastAPI, settings: Settings, paths: RoutePaths, keys: KeyRing, limiter: RateLimiter) -> None:
     """Add middleware from the inside out: what is added last sees a request first."""
-    app.add_middleware(HotPath, batcher=Batcher(app.state.host, app.state.metrics))
+    app.add_middleware(HotPath, classifier=app.state.classifier)
     app.add_middleware(
         RequestBody,
         max_bytes=settings.max_body_bytes,

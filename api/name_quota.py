@@ -1,24 +1,7 @@
 """How many names a request may still have answered; it travels with the request."""
 
 import sys
-from collections.abc import Sequence
 from typing import ClassVar
-
-
-class RateLimitedError(Exception):
-    """A quota does not admit this; its message is for the client.
-
-    `wait_seconds` is the time until it does, or None if it never will; `headers` say what is left.
-    """
-
-    def __init__(self, message: str, wait_seconds: float | None, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        super().__init__(message)
-        self.wait_seconds = wait_seconds
-        self.headers = headers
-
-
-class LimitsUnavailableError(Exception):
-    """The storage of the counts does not answer, and nothing may pass uncounted."""
 
 
 class NameQuota:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from api.name_quota import RateLimitedError
+from api.errors import FieldError, OverloadedError, RateLimitedError
 from api.schemas.problem import FieldProblem, Problem
 from model.errors import PredictionError
 
@@ -21,14 +21,6 @@ _SENTENCES = {
     404: "There is no such route; the OpenAPI document lists them.",
     405: "This route does not take that method.",
 }
-
-
-class FieldError(Exception):
-    """One field of a request cannot be answered; found after the request was parsed."""
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(detail)
-        self.problem = FieldProblem(field=field, detail=detail)
 
 
 class ProblemResponse(JSONResponse):
@@ -71,12 +63,19 @@ def limits_unavailable() -> ProblemResponse:
     return problem_response(503, "Rate limits cannot be checked; try again in a second.", headers={"retry-after": "1"})
 
 
+def overloaded() -> ProblemResponse:
+    """Say that the service sheds load."""
+    detail = "The service has more to do than it can; try again in a second."
+    return problem_response(503, detail, headers={"Retry-After": "1"})
+
+
 def install(app: FastAPI) -> None:
     """Map what FastAPI and the model package raise to problems."""
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(PredictionError, _prediction_error)
     app.add_exception_handler(FieldError, _field_error)
+    app.add_exception_handler(OverloadedError, _overloaded)
 
 
 async def _invalid_request(_: Request, error: Exception) -> ProblemResponse:
@@ -101,7 +100,12 @@ def _field_problem(error: dict[str, Any]) -> FieldProblem:
 
 async def _field_error(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, FieldError)
-    return problem_response(422, f"{error.problem.field}: {error.problem.detail}", [error.problem])
+    problem = FieldProblem(field=error.field, detail=str(error))
+    return problem_response(422, f"{problem.field}: {problem.detail}", [problem])
+
+
+async def _overloaded(_: Request, __: Exception) -> ProblemResponse:
+    return overloaded()
 
 
 async def _http_error(_: Request, error: Exception) -> ProblemResponse:

@@ -1,11 +1,12 @@
-"""Threads for work that would hold the event loop up, and a bounded queue before them. Knows no route."""
+"""Threads for work that would hold the event loop up, and a bounded queue before them."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import HTTPException
+
+from api.errors import OverloadedError
 
 T = TypeVar("T")
 
@@ -22,11 +23,9 @@ class Workers:
         self._stream_limiter = CapacityLimiter(_THREADS)
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
-        """Return what the function does, run in a thread. Raises HTTPException 503 if too many wait already."""
+        """Return what the function does, run in a thread. Raises OverloadedError if too many wait already."""
         if self._limiter.statistics().tasks_waiting >= _MAX_WAITING:
-            raise HTTPException(
-                503, "The service has more to do than it can; try again in a second.", {"Retry-After": "1"}
-            )
+            raise OverloadedError
         return await run_sync(function, *args, limiter=self._limiter)
 
     async def run_for_stream(self, function: Callable[..., T], *args: object) -> T:

@@ -7,12 +7,13 @@ from itertools import islice
 from math import exp
 from typing import NamedTuple
 
-from api.classify.answers import Options, as_shown, fill_up, predict_each
+from api.classify.classifier import Options, classify_each
 from api.classify.served_model import ServedModel
+from api.errors import FieldError
+from api.formats.json_bodies import fill_up
 from api.formats.lines import MAX_RECORD_BYTES, Records
 from api.formats.streaming import BATCH
 from api.observability.metrics import Metrics
-from api.problems import FieldError
 from model.prediction import Prediction
 
 MEDIA_TYPE = "text/csv"
@@ -85,7 +86,7 @@ class CsvAnswers:
         """Return the header if it has not been sent, and the answers to rows."""
         rows = [self._check(row) for row in batch]
         names = [row.cells[self._place] for row in rows if not row.refusal]
-        predicted = iter(predict_each(self._served, self._metrics, names, self._options))
+        predicted = iter(classify_each(self._served, self._metrics, names, self._options))
         written = self._write([self._row(row.cells, row.refusal or next(predicted)) for row in rows])
         header, self._unsent_header = self._unsent_header, b""
         self._n_answered += len(batch)
@@ -118,7 +119,7 @@ class CsvAnswers:
         kept = fill_up(cells[: len(self._header)], len(self._header), "")
         if isinstance(outcome, str):
             return [*kept, *[""] * (2 * self._width + 1), outcome]
-        shown = as_shown(outcome, abstain=self._options.abstain)
+        shown = self._options.shown(outcome)
         probabilities: list[float | str] = [exp(log_prob) for log_prob in shown.log_probs]
         labels = fill_up(shown.labels, self._width, "")
         return [*kept, *labels, *fill_up(probabilities, self._width, ""), shown.abstained, ""]

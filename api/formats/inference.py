@@ -10,12 +10,10 @@ from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from api.classify import answers
-from api.classify.answers import JsonResponse, Options, as_shown, fill_up
-from api.classify.served_model import ServedModel
+from api.classify.classifier import Answer, Options
+from api.errors import FieldError
+from api.formats.json_bodies import fill_up
 from api.formats.tensors import flatten, pack, unpack
-from api.observability.metrics import Metrics
-from api.problems import FieldError
 from api.schemas.inference import (
     DATATYPES,
     MODEL_NAME,
@@ -30,7 +28,7 @@ from api.schemas.predict import MAX_NAMES
 LENGTH_HEADER = "Inference-Header-Content-Length"
 """Bytes of the JSON part of a body that goes on with binary tensors."""
 
-_DATA = "inputs.0.data"
+NAMES_FIELD = "inputs.0.data"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -67,14 +65,9 @@ def read_question(body: bytes, json_size: int | None) -> Question:
     )
 
 
-def answer(served: ServedModel, metrics: Metrics, request_id: str, question: Question) -> Response:
-    """Return the answer to a question: JSON, or JSON and binary tensors.
-
-    Raises:
-        FieldError: a name cannot be one; it says which.
-        PredictionError: the number of labels cannot be answered.
-    """
-    tensors = _predict(served, metrics, question)
+def write_answer(answer: Answer, request_id: str, question: Question) -> Response:
+    """Return the answer to a question: JSON, or JSON and binary tensors."""
+    tensors = _tensors(answer, question.options)
     described, parts = [], []
     for name, binary in question.outputs:
         shape, values = tensors[name]
@@ -88,13 +81,13 @@ def answer(served: ServedModel, metrics: Metrics, request_id: str, question: Que
     head = _encode(
         {
             "model_name": MODEL_NAME,
-            "model_version": served.version,
+            "model_version": answer.served.version,
             "id": request_id if question.id is None else question.id,
             "outputs": described,
         }
     )
     if not parts:
-        return JsonResponse(head)
+        return Response(head, media_type="application/json")
     length = {LENGTH_HEADER: str(len(head))}
     return Response(head + b"".join(parts), media_type="application/octet-stream", headers=length)
 
@@ -105,13 +98,13 @@ def _read_names(tensor: InputTensor, raw: bytes) -> list[str]:
         raise FieldError("inputs.0.shape", f"The shape must be [N] or [N, 1], with at most {MAX_NAMES} names.")
     size = tensor.parameters.binary_data_size if tensor.parameters else None
     if (size is None) == (tensor.data is None):
-        raise FieldError(_DATA, "Give the names either here or as binary data, with their binary_data_size.")
+        raise FieldError(NAMES_FIELD, "Give the names either here or as binary data, with their binary_data_size.")
     if len(raw) != (size or 0):
         raise FieldError(
             "inputs.0.parameters.binary_data_size",
             f"{len(raw)} bytes follow the JSON part, the end of which is told by the header {LENGTH_HEADER}.",
         )
-    names = unpack(raw, _DATA) if tensor.data is None else flatten(tensor.data, _DATA, nested=bool(columns))
+    names = unpack(raw, NAMES_FIELD) if tensor.data is None else flatten(tensor.data, NAMES_FIELD, nested=bool(columns))
     if len(names) != n_names:
         raise FieldError("inputs.0.shape", f"The data has {len(names)} names.")
     return names
@@ -127,17 +120,14 @@ def _choose_outputs(request: InferRequest, *, binary: bool) -> list[tuple[Output
     return [(name, binary if choice is None else choice) for name, choice in chosen]
 
 
-def _predict(
-    served: ServedModel, metrics: Metrics, question: Question
-) -> dict[OutputName, tuple[list[int], list[str] | list[float]]]:
+def _tensors(answer: Answer, options: Options) -> dict[OutputName, tuple[list[int], list[str] | list[float]]]:
     """Return the shape and the values, row by row, of every tensor; see `InferResponse` for what fills rows up."""
-    options = question.options
-    predictions = answers.predict_names(served, metrics, question.names, options, field=_DATA)
-    width = options.width(served)
+    predictions = answer.predictions
+    width = options.width(answer.served)
     labels: list[str] = []
     log_probs: list[float] = []
     for prediction in predictions:
-        shown = as_shown(prediction, abstain=options.abstain)
+        shown = options.shown(prediction)
         labels += fill_up(shown.labels, width, "")
         log_probs += fill_up(shown.log_probs, width, NO_LOG_PROBABILITY)
     n = len(predictions)

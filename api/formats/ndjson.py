@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from api.classify.answers import Options, describe, predict_each
+from api.classify.classifier import Options, classify_each
 from api.classify.served_model import ServedModel
+from api.formats.json_bodies import describe
 from api.formats.lines import Lines
 from api.formats.streaming import BATCH
 from api.observability.metrics import Metrics
@@ -69,7 +70,7 @@ class NdjsonAnswers:
         questions = [_read(line) for _, line in batch]
         self._n_answered = batch[-1][0]
         names = [question.name for question in questions if isinstance(question, _Line)]
-        predicted = iter(predict_each(self._served, self._metrics, names, self._options))
+        predicted = iter(classify_each(self._served, self._metrics, names, self._options))
         rows = []
         for (number, _), question in zip(batch, questions, strict=True):
             outcome = next(predicted) if isinstance(question, _Line) else question.detail
@@ -82,7 +83,7 @@ class NdjsonAnswers:
     def _describe(self, number: int, outcome: Prediction | str) -> dict[str, Any]:
         if isinstance(outcome, str):
             return _error(number, 422, outcome)
-        return describe(outcome, abstain=self._options.abstain)
+        return describe(outcome, self._options)
 
 
 def _error(number: int, status: int, detail: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Packed, a number is eight bytes, little-endian; a string follows its length in f
 import struct
 from collections.abc import Sequence
 
-from api.problems import FieldError
+from api.errors import FieldError
 
 
 def flatten(data: Sequence[object], field: str, *, nested: bool) -> list[str]:

@@ -5,9 +5,8 @@ from collections import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import context_of
-from api.problems import problem_response
+from api.problems import overloaded, problem_response
 
-_BUSY = "The service has more to do than it can; try again in a second."
 _TOO_MANY_STREAMS = "This caller has as many streams open as it may; try again when one has ended."
 _RETRY = {"Retry-After": "1"}
 
@@ -50,7 +49,7 @@ class ConcurrencyLimit:
         elif scope["path"] in self._stream_paths:
             await self._stream(scope, receive, send)
         elif self._requests >= self._max_requests:
-            await problem_response(503, _BUSY, headers=_RETRY)(scope, receive, send)
+            await overloaded()(scope, receive, send)
         else:
             self._requests += 1
             try:
@@ -61,7 +60,7 @@ class ConcurrencyLimit:
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = context_of(scope).caller.identity
         if self._streams.total() >= self._max_streams:
-            await problem_response(503, _BUSY, headers=_RETRY)(scope, receive, send)
+            await overloaded()(scope, receive, send)
         elif self._streams[caller] >= self._max_streams_per_caller:
             await problem_response(429, _TOO_MANY_STREAMS, headers=_RETRY)(scope, receive, send)
         else:

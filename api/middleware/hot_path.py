@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.classify.answers import FEW_NAMES, Options, compat_body, predict_body
-from api.classify.batching import Answer, Batcher
+from api.classify.classifier import FEW_NAMES, Answer, Classifier, Options
 from api.context import RequestContext, context_of
+from api.formats.json_bodies import compat_body, predict_body
 from api.name_quota import NameQuota
 from model.errors import PredictionError
 
@@ -23,9 +23,9 @@ _Question = tuple[list[str], Options]
 class HotPath:
     """Answer the hot routes; pass everything else on."""
 
-    def __init__(self, app: ASGIApp, *, batcher: Batcher) -> None:
+    def __init__(self, app: ASGIApp, *, classifier: Classifier) -> None:
         self._app = app
-        self._batcher = batcher
+        self._classifier = classifier
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on with its body, which `RequestBody` has read whole."""
@@ -51,10 +51,8 @@ class HotPath:
             question = read(_decode(body))
             if question is None:
                 return None
-            if context.names is not NameQuota.unlimited:
-                await context.names.charge(len(question[0]))
-                context.names = NameQuota.unlimited  # the ordinary route does not charge them again
-            answer = await self._batcher.classify(*question)
+            quota, context.names = context.names, NameQuota.unlimited  # the ordinary route charges nothing more
+            answer = await self._classifier.classify(*question, quota)
             context.model_version = answer.served.version
             return write(answer, context, question[1])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PredictionError):
@@ -109,11 +107,11 @@ def _is_count(value: object) -> bool:
 
 def _write_compat(answer: Answer, context: RequestContext, options: Options) -> bytes:
     del context, options
-    return compat_body(answer.predictions[0])
+    return compat_body(answer)
 
 
 def _write_predict(answer: Answer, context: RequestContext, options: Options) -> bytes:
-    return predict_body(answer.served, context.request_id, answer.predictions, options)
+    return predict_body(answer, context.request_id, options)
 
 
 _Route = tuple[Callable[[Any], _Question | None], Callable[[Answer, RequestContext, Options], bytes]]

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import Caller, RequestContext, context_of
+from api.errors import LimitsUnavailableError, RateLimitedError
 from api.middleware.api_keys import KeyRing
 from api.middleware.memory_counters import MemoryCounters
 from api.middleware.rate_counters import Charge, Outcome, StorageDownError
 from api.middleware.redis_counters import RedisCounters
-from api.name_quota import LimitsUnavailableError, NameQuota, RateLimitedError
+from api.name_quota import NameQuota
 from api.observability.metrics import Metrics
 from api.problems import limits_unavailable, rate_limited
 from api.rate_limit_syntax import Limit, parse_limits

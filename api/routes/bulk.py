@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, Response
 
-from api.classify.answers import Options
+from api.classify.classifier import Options
 from api.classify.workers import Workers
 from api.formats import csv_rows, ndjson
 from api.formats.csv_rows import CsvAnswers

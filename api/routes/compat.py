@@ -1,10 +1,10 @@
 """The routes of the first version, kept as they were."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from api.classify import answers
-from api.classify.answers import JsonResponse
-from api.routes.dependencies import MetricsDep, NameQuotaDep, RequireJson, ServedDep
+from api.classify.classifier import Options
+from api.formats.json_bodies import compat_body
+from api.routes.dependencies import ClassifyDep, RequireJson
 from api.routes.traits import traits
 from api.schemas.predict import PredictionRequest, PredictionResponse, ServiceMessage
 from api.schemas.problem import PROBLEM_RESPONSES
@@ -23,10 +23,7 @@ async def check_service() -> ServiceMessage:
 @router.post(
     "/get_prediction", dependencies=[RequireJson], responses=PROBLEM_RESPONSES, response_model=PredictionResponse
 )
-async def get_prediction(
-    request: PredictionRequest, served: ServedDep, metrics: MetricsDep, quota: NameQuotaDep
-) -> JsonResponse:
+async def get_prediction(request: PredictionRequest, classify: ClassifyDep) -> Response:
     """Answer with the labels that a name looks like, best first."""
-    await quota.charge(1)
-    # On the event loop on purpose: the model call is shorter than a hop to a worker thread.
-    return JsonResponse(answers.predict_compat(served, metrics, request.name, request.n_predictions))
+    answer = await classify([request.name], Options(request.n_predictions))
+    return Response(compat_body(answer), media_type="application/json")

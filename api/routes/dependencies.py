@@ -1,18 +1,27 @@
 """What routes ask for, as `Annotated` aliases. All async: FastAPI would run a plain function in its thread pool."""
 
 import re
-from collections.abc import Collection
-from typing import Annotated
+from collections.abc import Collection, Sequence
+from typing import Annotated, Protocol
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Header, HTTPException, Request, params
 
+from api.classify.classifier import Answer, Classifier, InvalidNameAtError, Options
 from api.classify.served_model import ModelHost, ServedModel
 from api.classify.workers import Workers
 from api.context import context_of
+from api.errors import FieldError
 from api.lifecycle import Lifecycle
 from api.name_quota import NameQuota
 from api.observability.metrics import Metrics
+
+
+class Classify(Protocol):
+    """The use case, bound to one request."""
+
+    async def __call__(self, names: Sequence[str], options: Options, field: str | None = None) -> Answer:
+        """Return the answer; raises FieldError for a name of a list, else as `Classifier.classify` does."""
 
 
 async def _host(request: Request) -> ModelHost:
@@ -38,6 +47,24 @@ async def _workers(request: Request) -> Workers:
 
 async def _names(request: Request) -> NameQuota:
     return context_of(request.scope).names
+
+
+async def _classify(request: Request) -> Classify:
+    """Return the use case, bound to the quota and the context of this request."""
+    classifier: Classifier = request.app.state.classifier
+    context = context_of(request.scope)
+
+    async def classify(names: Sequence[str], options: Options, field: str | None = None) -> Answer:
+        try:
+            answer = await classifier.classify(names, options, context.names)
+        except InvalidNameAtError as error:
+            if field is None:
+                raise
+            raise FieldError(f"{field}.{error.place}", str(error)) from None
+        context.model_version = answer.served.version
+        return answer
+
+    return classify
 
 
 async def _request_id(request: Request) -> str:
@@ -82,6 +109,8 @@ LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 WorkersDep = Annotated[Workers, Depends(_workers)]
 HostDep = Annotated[ModelHost, Depends(_host)]
 """Where models come from; what answers is `ServedDep`."""
+ClassifyDep = Annotated[Classify, Depends(_classify)]
+"""Names and options to an answer; `field` is where the request holds the names, for the error of one of them."""
 NameQuotaDep = Annotated[NameQuota, Depends(_names)]
 """What the names of this request are charged to."""
 RequestIdDep = Annotated[str, Depends(_request_id)]

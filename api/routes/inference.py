@@ -5,16 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
-from api.classify.answers import FEW_NAMES
 from api.formats import inference
-from api.routes.dependencies import (
-    MetricsDep,
-    NameQuotaDep,
-    RequestIdDep,
-    ServedDep,
-    WorkersDep,
-    require_media_type,
-)
+from api.routes.dependencies import ClassifyDep, RequestIdDep, ServedDep, require_media_type
 from api.routes.probes import livez, readyz
 from api.routes.traits import traits
 from api.schemas.inference import (
@@ -117,11 +109,8 @@ async def model_ready() -> ModelReady:
 @router.post(f"{_VERSION}/infer", dependencies=[*_PINNED, _TAKEN], **_INFER)
 async def infer(
     *,
-    served: ServedDep,
-    metrics: MetricsDep,
+    classify: ClassifyDep,
     request_id: RequestIdDep,
-    workers: WorkersDep,
-    quota: NameQuotaDep,
     body: Annotated[bytes, Depends(_body)],
     inference_header_content_length: Annotated[
         int | None, Header(ge=0, description="Bytes of the JSON part, if binary tensors follow it.")
@@ -133,7 +122,5 @@ async def infer(
     none: a name that cannot be one is named by its place.
     """
     question = inference.read_question(body, inference_header_content_length)
-    await quota.charge(len(question.names))
-    if len(question.names) <= FEW_NAMES:
-        return inference.answer(served, metrics, request_id, question)
-    return await workers.run(inference.answer, served, metrics, request_id, question)
+    answer = await classify(question.names, question.options, field=inference.NAMES_FIELD)
+    return inference.write_answer(answer, request_id, question)

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
-from api.classify import answers
-from api.classify.answers import FEW_NAMES, JsonResponse, Options
-from api.routes.dependencies import MetricsDep, NameQuotaDep, RequestIdDep, RequireJson, ServedDep, WorkersDep
+from api.classify.classifier import Options
+from api.formats.json_bodies import predict_body
+from api.routes.dependencies import ClassifyDep, NameQuotaDep, RequestIdDep, RequireJson, ServedDep, WorkersDep
 from api.schemas.predict import ExplainRequest, ExplainResponse, PredictRequest, PredictResponse, SimilarResponse
 from api.schemas.problem import PROBLEM_RESPONSES
 from model.constants import DEFAULT_NEIGHBOURS, MAX_NAME_LENGTH, MAX_NEIGHBOURS
@@ -17,25 +17,14 @@ router = APIRouter(prefix="/v1", tags=["classifier"], responses=PROBLEM_RESPONSE
 
 
 @router.post("/predict", dependencies=[RequireJson], response_model=PredictResponse)
-async def predict(
-    *,
-    request: PredictRequest,
-    served: ServedDep,
-    metrics: MetricsDep,
-    request_id: RequestIdDep,
-    workers: WorkersDep,
-    quota: NameQuotaDep,
-) -> JsonResponse:
+async def predict(request: PredictRequest, classify: ClassifyDep, request_id: RequestIdDep) -> Response:
     """Answer with the labels that each name looks like, best first, in the order of the names.
 
     All names are answered, or none: a name that cannot be one is named by its place in the list.
     """
-    await quota.charge(len(request.names))
     options = Options(request.top_k, request.prior, request.abstain)
-    question = (served, metrics, request_id, request.names, options)
-    if len(request.names) <= FEW_NAMES:
-        return JsonResponse(answers.predict(*question))
-    return JsonResponse(await workers.run(answers.predict, *question))
+    answer = await classify(request.names, options, field="names")
+    return Response(predict_body(answer, request_id, options), media_type="application/json")
 
 
 @router.post("/explain", dependencies=[RequireJson])

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from api.classify.answers import Options
+from api.classify.classifier import Options
 from api.classify.served_model import ServedModel
 from api.classify.workers import Workers
 from api.formats.csv_rows import CsvAnswers

@@ -47,7 +47,7 @@ SEGMENTATIONS: dict[str, Segmentation] = {
 }
 
 
-@pytest.fixture(params=SEGMENTATIONS.values(), ids=SEGMENTATIONS.keys())
+@pytest.fixture(params=list(SEGMENTATIONS.values()), ids=list(SEGMENTATIONS))
 def segmentation(request: pytest.FixtureRequest) -> Segmentation:
     chosen: Segmentation = request.param
     return chosen

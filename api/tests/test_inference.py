@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.errors import FieldError
 from api.formats.tensors import pack, unpack
-from api.problems import FieldError
 from api.schemas.inference import InferResponse, ModelMetadata
 from api.tests.conftest import ENDINGS, Server
 from model.prediction import Predictor
