@@ -1,5 +1,6 @@
 """Who is let in: keys, their file, and pages of other origins."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 
 from api.context import Caller
 from api.key_list import ApiKey
+from api.middleware import key_file
 from api.middleware.api_keys import KeyRing
 from api.middleware.authentication import AuthenticationError, Authenticator
 from api.middleware.client_address import TrustedProxies
@@ -262,6 +264,28 @@ def test_a_file_that_is_no_list_of_keys_leaves_the_old_ones(tmp_path: Path, capl
     path.write_text(_key_list(other=OTHER))
     file.reload()
     assert _identify(keys, OTHER).name == "other"
+
+
+def test_what_has_not_changed_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "_CHECK_SECONDS", 0.01)
+    path = tmp_path / "keys.json"
+    path.write_text(_key_list(billing=KEY))
+    settings, metrics = Settings(api_keys_file=path), Metrics()
+    file = KeyFile(settings, KeyRing(settings.api_keys, required=True), metrics)
+    outcomes = []
+    for change in (lambda: None, path.unlink, path.touch, lambda: path.write_text(_key_list(other=OTHER))):
+        change()
+        with pytest.raises(TimeoutError):
+            asyncio.run(asyncio.wait_for(file.watch(), 0.2))
+        outcomes.append([_reloads(metrics, outcome) for outcome in ("loaded", "refused")])
+    assert outcomes == [[0, 0], [0, 1], [0, 2], [1, 2]]
+    assert len(caplog.records) == 2
+
+
+def _reloads(metrics: Metrics, outcome: str) -> float | None:
+    return metrics.registry.get_sample_value("api_key_reloads_total", {"outcome": outcome})
 
 
 def test_production_takes_no_key_without_a_limit_later_either(tmp_path: Path) -> None:
