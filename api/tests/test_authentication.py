@@ -248,7 +248,9 @@ def test_a_file_that_is_no_list_of_keys_leaves_the_old_ones(tmp_path: Path, capl
     keys = KeyRing(settings.api_keys, required=True)
     file = KeyFile(settings, keys, Metrics())
     single = json.dumps({"name": "billing", "sha256": _hash(KEY)})
-    for number, content in enumerate([b"\xff", b"[" * 100_000, single.encode(), b" " * 2_000_000]):
+    for number, content in enumerate(
+        [b"\xff", b"[" * 100_000, single.encode(), _key_list(other=OTHER).encode() + b" " * 2_000_000]
+    ):
         path.write_bytes(content)
         file.reload()
         assert len(caplog.records) == number + 1

@@ -121,6 +121,12 @@ def test_keys_stand_in_one_place(tmp_path: Path) -> None:
         Settings(api_keys=json.dumps(KEYS), api_keys_file=tmp_path / "keys.json")
 
 
+def test_a_keys_file_that_lists_none_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("[]", encoding="utf-8")
+    assert Settings(api_keys_file=tmp_path / "keys.json").key_needed
+    assert not Settings().key_needed
+
+
 def test_the_keys_file_is_named_when_it_is_no_list(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text(json.dumps(KEYS[0]), encoding="utf-8")
     with pytest.raises(ValidationError) as error:
