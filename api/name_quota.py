@@ -9,14 +9,8 @@ class NameQuota:
 
     unlimited: ClassVar["NameQuota"]
 
-    immediate: bool = True
-    """Whether `charge_now` may be used, else only what is awaited."""
-
     slice_size: int = sys.maxsize
     """Names that a stream charges at a time."""
-
-    def charge_now(self, n: int) -> None:
-        """Charge n names as `charge` does, without waiting for a storage; on the event loop only."""
 
     async def charge(self, n: int) -> None:
         """Charge n names, or none of them; announces what is left in the headers of the response.

@@ -54,7 +54,7 @@ def _policy(unit: str, text: str) -> Policy:
 
 
 class RateLimiter:
-    """Counts what callers ask for; `immediate` says that `charge_now` may be used, else only `charge`."""
+    """Counts what callers ask for, in this process or in a Redis that processes share."""
 
     def __init__(self, settings: Settings, keys: KeyRing, metrics: Metrics) -> None:
         self._keys = keys
@@ -65,11 +65,6 @@ class RateLimiter:
         self._memory = MemoryCounters()
         self._redis = None if settings.rate_limit_storage == MEMORY else RedisCounters(settings.rate_limit_storage)
         self._logs_again_at = 0.0
-
-    @property
-    def immediate(self) -> bool:
-        """Whether counts are in memory."""
-        return self._redis is None
 
     @property
     def needed(self) -> bool:
@@ -87,27 +82,20 @@ class RateLimiter:
         policy = _policy(_NAMES, (key and key.name_limit) or self._name_limit)
         return LimitedNames(self, policy, context) if policy.limits else NameQuota.unlimited
 
-    def charge_now(self, policy: Policy, caller: Caller, cost: int) -> Headers:
-        """Count a cost in memory, and return the headers that say what is left.
-
-        Raises:
-            RateLimitedError: it does not fit; costs nothing.
-        """
-        if not policy.limits:
-            return ()
-        return _judge(policy, cost, self._memory.charge(_charge(policy, caller, cost)))
-
     async def charge(self, policy: Policy, caller: Caller, cost: int) -> Headers:
-        """Count as `charge_now` does, wherever counts are.
+        """Count a cost, and return the headers that say what is left.
 
         Raises:
             RateLimitedError: it does not fit; costs nothing.
             LimitsUnavailableError: Redis does not answer, and nothing may pass uncounted.
         """
-        if self._redis is None or not policy.limits:
-            return self.charge_now(policy, caller, cost)
+        if not policy.limits:
+            return ()
+        charge = Charge(f"{policy.unit}/{caller.identity}", policy.limits, cost)
+        if self._redis is None:
+            return _judge(policy, cost, self._memory.charge(charge))
         try:
-            outcome = await self._redis.charge(_charge(policy, caller, cost))
+            outcome = await self._redis.charge(charge)
         except StorageDownError as error:
             self._report(error)
             if self._closed:
@@ -128,14 +116,12 @@ class RateLimiter:
             logger.warning("limits cannot be checked, %s", done, extra={"reason": str(error)})
 
 
-def _charge(policy: Policy, caller: Caller, cost: int) -> Charge:
-    return Charge(f"{policy.unit}/{caller.identity}", policy.limits, cost)
-
-
 def _judge(policy: Policy, cost: int, outcome: Outcome) -> Headers:
     left = ", ".join(
-        f'"{policy.label(limit)}";r={max(limit.amount - used, 0)};t={ceil(resets_in)}'
-        for limit, used, resets_in in outcome.usages
+        [
+            f'"{policy.label(limit)}";r={max(limit.amount - used, 0)};t={ceil(resets_in)}'
+            for limit, used, resets_in in outcome.usages
+        ]
     )
     headers = (policy.header, (b"ratelimit", left.encode()))
     if outcome.admitted:
@@ -157,13 +143,7 @@ class LimitedNames(NameQuota):
         self._limiter = limiter
         self._policy = policy
         self._context = context
-        self.immediate = limiter.immediate
         self.slice_size = max(1, min(limit.amount for limit in policy.limits) // _SLICES)
-
-    def charge_now(self, n: int) -> None:
-        """Charge n names in memory, or none of them."""
-        if n > 0:
-            self._context.response_headers += self._limiter.charge_now(self._policy, self._context.caller, n)
 
     async def charge(self, n: int) -> None:
         """Charge n names, or none of them."""
