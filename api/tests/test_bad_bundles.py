@@ -90,7 +90,6 @@ BAD_BUNDLES: dict[str, Damage] = {
     "network with its numbers elsewhere": file_with("model.onnx", networks.network_with_external_data(WIDTH)),
     "network is a folder": instead_of("model.onnx", Path.mkdir),
     "network is a FIFO": instead_of("model.onnx", os.mkfifo),
-    "network is endless": instead_of("model.onnx", lambda path: path.symlink_to("/dev/zero")),
     "one bit of the network": _change_a_byte,
     "weights truncated": truncated("weights.safetensors"),
     "names truncated": truncated("similar.safetensors"),
