@@ -23,8 +23,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
-	@echo "Serving $(BUNDLE) on http://$(HOST):$(PORT); the API is described at /docs. Ctrl-C stops."
-	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR="$(BUNDLE)" $(BIN)/python -m api
+	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR="$(BUNDLE)" exec $(BIN)/python -m api
 
 test: $(VENV)/.dev ## Run the tests
 	@$(BIN)/pytest

@@ -68,6 +68,8 @@ def serve() -> None:
         http=connection_class(_connection_limits(settings)),
         loop="auto",
         ws="none",
+        host=settings.host,
+        port=settings.port,
         backlog=_BACKLOG,
         log_config=None,
         access_log=False,
@@ -76,7 +78,6 @@ def serve() -> None:
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
         server_header=False,
     )
-    logger.info("listening", extra={"host": settings.host, "port": settings.port})
     Server(config, lifecycle, drain_seconds=settings.drain_seconds).run(sockets=[listener])
 
 
@@ -117,7 +118,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
 def _handle_signals(reload_keys: Callable[[], None]) -> None:
     """End without a traceback: uvicorn raises a signal again once it has drained. SIGHUP reads the API keys again."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     if hasattr(signal, "SIGHUP"):  # not on Windows
         signal.signal(signal.SIGHUP, lambda *_: reload_keys())
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)

@@ -1,6 +1,7 @@
 """JSON lines on standard error: what happens to the process, and to a sample of its requests."""
 
 import logging
+import sys
 from collections.abc import Collection
 from datetime import UTC, datetime
 from time import monotonic
@@ -16,21 +17,37 @@ logger = logging.getLogger("api")
 _encode = msgspec.json.Encoder().encode
 
 
+_RESERVED = frozenset((*RESERVED_ATTRS, "color_message"))
+"""What every record has; `color_message` is uvicorn's copy of its message with colours."""
+
+
 def configure_logging(level: str) -> None:
-    """Write one JSON object a line to standard error, for this service, for uvicorn and of warnings."""
+    """Write a line a record to standard error: JSON, or plain text to a terminal."""
     formatter = JsonFormatter(
         "{levelname}{name}{message}",
         style="{",
         rename_fields={"levelname": "level", "name": "logger"},
         timestamp=True,
-        reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's copy of its message with colours
+        reserved_attrs=list(_RESERVED),
     )
     handler = _WriterHandler(standard_error)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_TextFormatter() if sys.stderr.isatty() else formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
+    # How it starts and stops is ours to say.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     # Its lines hold the raw path and query; RequestLog writes ours.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+class _TextFormatter(logging.Formatter):
+    """The message, then the fields that JSON would have, for a person at a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as one line."""
+        fields = "".join(f"  {key}={value}" for key, value in record.__dict__.items() if key not in _RESERVED)
+        severity = "" if record.levelno < logging.WARNING else f"{record.levelname}: "
+        return f"{severity}{record.getMessage()}{fields}"
 
 
 class _WriterHandler(logging.Handler):

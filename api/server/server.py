@@ -1,6 +1,7 @@
 """uvicorn's server with a drain before its end and a sweep of slow connections."""
 
 import asyncio
+import logging
 import signal
 from types import FrameType
 
@@ -8,6 +9,8 @@ import uvicorn
 
 from api.lifecycle import Lifecycle
 from api.server.protocol import Connection
+
+logger = logging.getLogger("api")
 
 
 class Server(uvicorn.Server):
@@ -31,7 +34,10 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Once a second, close the connections of slow clients."""
-        self._loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+            logger.info("listening on http://%s:%d; Ctrl-C stops", host, self.config.port)
         if counter % 10 == 0:
             now = self._loop.time()
             for connection in list(self.server_state.connections):
