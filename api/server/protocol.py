@@ -51,7 +51,8 @@ class _LingeringTransport:
 class Connection(HttpToolsProtocol):
     """One client connection."""
 
-    limits: ConnectionLimits  # of the subclass that `connection_class` makes
+    limits: ConnectionLimits  # of the subclass that `connection_class` makes, as is:
+    reserve: "dict[Connection, None]"  # connections beyond the bound, the oldest first
 
     # --- asyncio's callbacks
 
@@ -66,10 +67,18 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = self._silent_bytes = self._unsent = 0
         self._unsent_since = 0.0
         self._deadline = self.loop.time() + self.limits.head_seconds
-        surplus = len(self.connections) - self.limits.max_connections
-        self._is_reserve = surplus > 0
-        if surplus > self.limits.reserve:
-            transport.abort()
+        self._is_reserve = len(self.connections) > self.limits.max_connections
+        if self._is_reserve:  # it is heard, for it may be a probe; the oldest that has not said so makes room
+            self.reserve[self] = None
+            if len(self.reserve) > self.limits.reserve:
+                oldest = next(iter(self.reserve))
+                del self.reserve[oldest]
+                oldest.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Make room."""
+        super().connection_lost(exc)
+        self.reserve.pop(self, None)
 
     def data_received(self, data: bytes) -> None:
         """Parse; what is not HTTP, or breaks a bound, is refused after the answers before it."""
@@ -264,4 +273,4 @@ class Connection(HttpToolsProtocol):
 
 def connection_class(limits: ConnectionLimits) -> type[Any]:
     """Return the class that uvicorn makes connections of."""
-    return type("LimitedConnection", (Connection,), {"limits": limits})
+    return type("LimitedConnection", (Connection,), {"limits": limits, "reserve": {}})
