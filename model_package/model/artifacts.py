@@ -4,15 +4,13 @@ A bundle is a folder of `weights.safetensors`, `model.onnx`, `metadata.json` and
 such as its report. The metadata lists every other file with its SHA-256, and holds its own; reading verifies them all.
 The hashes reveal damage: a broken disk, half a copy. They do not reveal a forger, who can make them anew.
 
-A replacement is atomic, under a kill at any point: the new files wait in `.pending/`, renaming the new `metadata.json`
-over the old one commits them, and until they are moved to their names they are read where they wait. The next writer
-completes what a kill left pending and clears what it left unfinished.
+A replacement is atomic, under a kill at any point (`replacement.py`): renaming the new `metadata.json` over the old one
+commits it, and a file that it lists is read at its name or where it is still pending.
 """
 
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,11 +31,9 @@ from model.constants import (
     WEIGHTS_FILE,
 )
 from model.errors import BundleError
-from model.files import locked, read_regular_file, sync_folder, write_durably
+from model.files import read_regular_file
+from model.replacement import PENDING, replace_files, replacing, stage_files
 
-_STAGING = ".staging"
-_PENDING = ".pending"
-_OBSOLETE = ".obsolete"
 _MAX_METADATA_BYTES = 2**24
 _MAX_FILE_BYTES = 2**31 - 1  # what ONNX can be
 _MAX_FILES = 100
@@ -143,7 +139,7 @@ def write_bundle(directory: Path, metadata: BundleMetadata, files: Mapping[str, 
     metadata = metadata.model_copy(update={"files": {name: _sha256(content) for name, content in files.items()}})
     with _writing(directory):
         obsolete = _replaceable_files(directory) - files.keys()
-        _commit(directory, {**files, METADATA_FILE: _seal(metadata), _OBSOLETE: "\n".join(obsolete).encode()})
+        replace_files(directory, {**files, METADATA_FILE: _seal(metadata)}, METADATA_FILE, obsolete)
 
 
 def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
@@ -153,71 +149,22 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
         BundleError: the folder cannot be written.
     """
     with _writing(directory):
-        _commit(directory, files)
+        replace_files(directory, files, METADATA_FILE)
 
 
 def check_writable(directory: Path) -> None:
     """Raise BundleError unless a bundle could be written there; made for asking before hours of training."""
     with _writing(directory):
-        (directory / _STAGING).mkdir()
+        stage_files(directory, {})
 
 
 @contextmanager
 def _writing(directory: Path) -> Iterator[None]:
-    """Take the writers' turn in a folder; before it and after it, nothing is pending and no staging folder is left."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with locked(directory):
-            _publish(directory)
-            _clear_staging(directory)
-            try:
-                yield
-            finally:
-                _clear_staging(directory)
+        with replacing(directory, METADATA_FILE):
+            yield
     except OSError as error:
         raise BundleError(f"{directory} cannot be written: {error.strerror}.") from None
-
-
-def _clear_staging(directory: Path) -> None:
-    for leftover in directory.glob(f"{_STAGING}*"):
-        shutil.rmtree(leftover)
-
-
-def _commit(directory: Path, files: Mapping[str, bytes]) -> None:
-    """Stage files on the same file system, make them pending by one rename, then publish them."""
-    staging = directory / _STAGING
-    for name, content in files.items():
-        write_durably(staging / name, content)
-    for folder in {(staging / name).parent for name in files}:
-        sync_folder(folder)
-    staging.rename(directory / _PENDING)
-    _publish(directory)
-
-
-def _publish(directory: Path) -> None:
-    """Move what is pending to its names, the metadata first: from then on the new bundle is the one that is read."""
-    pending = directory / _PENDING
-    if not pending.is_dir():
-        return
-    if (pending / METADATA_FILE).exists():
-        try:
-            (pending / METADATA_FILE).replace(directory / METADATA_FILE)
-        except OSError:
-            shutil.rmtree(pending)
-            raise
-        sync_folder(directory)
-    obsolete = pending / _OBSOLETE
-    names = obsolete.read_text(encoding="utf-8").split("\n") if obsolete.exists() else []
-    targets = {path: directory / path.relative_to(pending) for path in pending.rglob("*") if path.is_file()}
-    for path, target in targets.items():
-        if path != obsolete:
-            target.parent.mkdir(exist_ok=True)
-            path.replace(target)
-    for name in filter(None, names):
-        (directory / name).unlink(missing_ok=True)
-    for folder in {target.parent for target in targets.values()}:
-        sync_folder(folder)
-    shutil.rmtree(pending)
 
 
 def _replaceable_files(directory: Path) -> set[str]:
@@ -269,7 +216,7 @@ def _listed_files(metadata: BundleMetadata) -> list[str]:
 def _read_verified(directory: Path, name: str, metadata: BundleMetadata) -> bytes:
     """Return a file that the metadata lists, at its name or where it is pending; it may be moved between two looks."""
     path = directory / name
-    for candidate in (path, directory / _PENDING / name):
+    for candidate in (path, directory / PENDING / name):
         try:
             content = _read_bytes(candidate, _MAX_FILE_BYTES)
         except BundleError:

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -49,15 +49,18 @@ def sync_folder(folder: Path) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a folder, or of a file that is made if need be; others wait, and a kill gives it back.
 
+    A network file system may lock no folders: writers there are not kept apart.
+
     Raises:
-        OSError: it cannot be opened, or its file system has no locks.
+        OSError: it cannot be opened, or its file cannot be locked.
     """
     import fcntl  # not on Windows, where a store can still be read
 
-    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
-    descriptor = os.open(path, flags, 0o666)
+    is_folder = path.is_dir()
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(*((OSError,) if is_folder else ())):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

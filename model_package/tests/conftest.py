@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,8 @@ def many_names_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def kill_at() -> Callable[[int, Callable[[], object]], bool]:
-    """Runs an action in a process that ends at once before its nth use of the file system; says whether it did."""
+    """Runs an action in a process that ends at once before its nth change on disk; says whether it did."""
+    changes = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate")
 
     def run(step: int, action: Callable[[], object]) -> bool:
         with warnings.catch_warnings():
@@ -82,9 +84,9 @@ def kill_at() -> Callable[[int, Callable[[], object]], bool]:
         if child == 0:
             steps = iter(range(step))
 
-            def hook(event: str, _: object) -> None:
-                on_disk = event in {"open", "tempfile.mkdtemp"} or event.startswith(("os.", "shutil."))
-                if on_disk and next(steps, None) is None:
+            def hook(event: str, arguments: tuple[Any, ...]) -> None:
+                writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+                if (writes or event in changes) and next(steps, None) is None:
                     os._exit(9)
 
             sys.addaudithook(hook)
