@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan
 
 from api import openapi, problems
 from api.classify.classifier import Classifier
@@ -56,9 +56,9 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     problems.install(app)
     paths = RoutePaths.of(traits_of(routers(settings)))
     openapi.install(app, open_paths=paths.open, key_needed=settings.key_needed)
-    _add_middleware(app, settings, paths, keys, limiter)
     recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second, quiet_routes=paths.quiet))
-    app.add_middleware(RequestTelemetry, recorder=recorder, tracing=tracing, lifecycle=app.state.lifecycle)
+    stack = _middleware(app, settings, paths, keys, limiter)
+    app.middleware_stack = RequestTelemetry(stack, recorder=recorder, tracing=tracing, lifecycle=app.state.lifecycle)
     return app
 
 
@@ -102,19 +102,22 @@ def routers(settings: Settings) -> list[APIRouter]:
     return always + [router for enabled, router in switched if enabled]
 
 
-def _add_middleware(app: FastAPI, settings: Settings, paths: RoutePaths, keys: KeyRing, limiter: RateLimiter) -> None:
-    """Add middleware from the inside out: what is added last sees a request first."""
-    app.add_middleware(HotPath, classifier=app.state.classifier)
-    app.add_middleware(
-        RequestBody,
+def _middleware(app: FastAPI, settings: Settings, paths: RoutePaths, keys: KeyRing, limiter: RateLimiter) -> ASGIApp:
+    """Return the app's own stack inside ours, from the inside out: what is added last sees a request first.
+
+    Outside of FastAPI's, so that the hot path does not pass through what FastAPI adds for its routes.
+    """
+    stack: ASGIApp = HotPath(app.build_middleware_stack(), classifier=app.state.classifier)
+    stack = RequestBody(
+        stack,
         max_bytes=settings.max_body_bytes,
         max_total_bytes=settings.max_buffered_bytes,
         stream_limits={bulk.STREAM_PATH: settings.max_stream_bytes, bulk.FILE_PATH: settings.max_file_bytes},
     )
     if limiter.needed:
-        app.add_middleware(RateLimit, limiter=limiter, open_paths=paths.open)
-    app.add_middleware(
-        ConcurrencyLimit,
+        stack = RateLimit(stack, limiter=limiter, open_paths=paths.open)
+    stack = ConcurrencyLimit(
+        stack,
         max_requests=settings.max_concurrency,
         max_streams=settings.max_streams,
         max_streams_per_caller=settings.max_streams_per_caller,
@@ -122,6 +125,7 @@ def _add_middleware(app: FastAPI, settings: Settings, paths: RoutePaths, keys: K
         stream_paths=paths.stream,
     )
     authenticator = Authenticator(keys, TrustedProxies(settings.trusted_proxies))
-    app.add_middleware(Authentication, authenticator=authenticator, open_paths=paths.open)
+    stack = Authentication(stack, authenticator=authenticator, open_paths=paths.open)
     if settings.cors_origins:  # outside authentication: a browser asks for permission without a key
-        app.add_middleware(CrossOrigin, origins=settings.cors_origins)
+        stack = CrossOrigin(stack, origins=settings.cors_origins)
+    return stack

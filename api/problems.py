@@ -69,6 +69,11 @@ def overloaded() -> ProblemResponse:
     return problem_response(503, detail, headers={"Retry-After": "1"})
 
 
+def failed() -> ProblemResponse:
+    """Say that the service is at fault."""
+    return problem_response(500, "The service failed; the error has been logged.")
+
+
 def install(app: FastAPI) -> None:
     """Map what FastAPI and the model package raise to problems."""
     app.add_exception_handler(RequestValidationError, _invalid_request)
@@ -76,6 +81,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PredictionError, _prediction_error)
     app.add_exception_handler(FieldError, _field_error)
     app.add_exception_handler(OverloadedError, _overloaded)
+    app.add_exception_handler(Exception, _failed)  # raised again behind the answer, so that telemetry logs it
 
 
 async def _invalid_request(_: Request, error: Exception) -> ProblemResponse:
@@ -102,6 +108,10 @@ async def _field_error(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, FieldError)
     problem = FieldProblem(field=error.field, detail=str(error))
     return problem_response(422, f"{problem.field}: {problem.detail}", [problem])
+
+
+async def _failed(_: Request, __: Exception) -> ProblemResponse:
+    return failed()
 
 
 async def _overloaded(_: Request, __: Exception) -> ProblemResponse:

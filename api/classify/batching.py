@@ -42,9 +42,16 @@ class Batcher:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Sequence[Prediction]] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._answer_batch)
+            loop.call_soon(self._end_turn, 0)
         self._waiting.append(_Waiting(served, texts, top_k, prior, future))
         return future
+
+    def _end_turn(self, n_before: int) -> None:
+        """Answer unless the last turn of the event loop brought more requests: then the next may bring still more."""
+        if max(1, n_before) < len(self._waiting) < _MAX_NAMES:
+            asyncio.get_running_loop().call_soon(self._end_turn, len(self._waiting))
+        else:
+            self._answer_batch()
 
     def _answer_batch(self) -> None:
         """Answer what waits, at most `_MAX_NAMES` names of it; the rest follows in the next turn."""

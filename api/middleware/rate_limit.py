@@ -39,18 +39,17 @@ class Policy(NamedTuple):
 
     unit: str
     limits: tuple[Limit, ...]
+    labels: tuple[str, ...]
+    """Names of the limits in headers."""
     header: tuple[bytes, bytes]
-
-    def label(self, limit: Limit) -> str:
-        """Return the name of a limit in headers."""
-        return limit.name if self.unit == _REQUESTS else f"{self.unit}: {limit.name}"
 
 
 @lru_cache(1000)
 def _policy(unit: str, text: str) -> Policy:
-    policy = Policy(unit, parse_limits(text), (b"", b""))
-    announced = (f'"{policy.label(limit)}";q={limit.amount};w={limit.seconds}' for limit in policy.limits)
-    return policy._replace(header=(b"ratelimit-policy", ", ".join(announced).encode()))
+    limits = parse_limits(text)
+    labels = tuple(limit.name if unit == _REQUESTS else f"{unit}: {limit.name}" for limit in limits)
+    announced = (f'"{label}";q={limit.amount};w={limit.seconds}' for label, limit in zip(labels, limits, strict=True))
+    return Policy(unit, limits, labels, (b"ratelimit-policy", ", ".join(announced).encode()))
 
 
 class RateLimiter:
@@ -119,8 +118,8 @@ class RateLimiter:
 def _judge(policy: Policy, cost: int, outcome: Outcome) -> Headers:
     left = ", ".join(
         [
-            f'"{policy.label(limit)}";r={max(limit.amount - used, 0)};t={ceil(resets_in)}'
-            for limit, used, resets_in in outcome.usages
+            f'"{label}";r={max(limit.amount - used, 0)};t={ceil(resets_in)}'
+            for label, (limit, used, resets_in) in zip(policy.labels, outcome.usages, strict=True)
         ]
     )
     headers = (policy.header, (b"ratelimit", left.encode()))

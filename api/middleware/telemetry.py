@@ -15,7 +15,7 @@ from api.middleware.security_headers import with_security_headers
 from api.observability.logs import RequestLog
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
-from api.problems import problem_response
+from api.problems import failed, problem_response
 
 logger = logging.getLogger("api")
 
@@ -33,6 +33,10 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
         if given is not None and _REQUEST_ID.fullmatch(given):
             return given.decode()
     return secrets.token_hex(8)
+
+
+class BrokenOffError(Exception):
+    """The app failed in the middle of its answer; the log says how."""
 
 
 class Recorder:
@@ -128,7 +132,7 @@ class _Exchange:
             app = problem_response(refusal.status, refusal.detail, headers=dict(refusal.headers))
         try:
             await app(self._scope, self.receive, self.send)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged and counted here
             if self._client_gone:  # and nobody to answer
                 return
             self.error = type(error).__name__
@@ -136,10 +140,10 @@ class _Exchange:
             fields = {"request_id": self._context.request_id, "error": self.error}
             place = traceback.format_tb(error.__traceback__)
             logger.log(logging.ERROR, "unhandled error", extra=fields | {"traceback": place})
-            if self._status:
-                raise
-            sentence = "The service failed; the error has been logged."
-            await problem_response(500, sentence)(self._scope, self.receive, self.send)
+            if self._status and not self._ended:
+                raise BrokenOffError from None  # the server closes the connection; the cause may quote the request
+            if not self._status:
+                await failed()(self._scope, self.receive, self.send)
 
     async def receive(self) -> Message:
         """Pass a part of the request on, and see the client leave."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from api.context import Refusal
 
+MAX_HEAD_BYTES = 16 * 1024
+HEAD_TOO_LONG = Refusal(431, f"The head of a request may have at most {MAX_HEAD_BYTES} bytes.")
 NOT_HTTP = Refusal(400, "The request is not valid HTTP.")
 _HOST = Refusal(400, "A request needs one Host header.")
 _ENCODING = Refusal(400, "The only transfer encoding is chunked, in HTTP/1.1.")
@@ -13,11 +15,19 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 def check_framing(url: bytes, version: str, headers: Headers) -> Refusal | None:
-    """Return why a head is ambiguous, or None; names of headers are in lower case."""
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) > 1 or (version == "1.1" and not hosts):
+    """Return why a head is too long or ambiguous, or None; names of headers are in lower case."""
+    n_bytes, n_hosts = len(url), 0
+    encodings = []
+    for name, value in headers:
+        n_bytes += len(name) + len(value)
+        if name == b"host":
+            n_hosts += 1
+        elif name == b"transfer-encoding":
+            encodings.append(value.strip().lower())
+    if n_bytes > MAX_HEAD_BYTES:
+        return HEAD_TOO_LONG
+    if n_hosts > 1 or (version == "1.1" and not n_hosts):
         return _HOST
-    encodings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
     if encodings and (encodings != [b"chunked"] or version == "1.0"):
         return _ENCODING
     return None if url.isascii() else NOT_HTTP

@@ -14,14 +14,12 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.context import Refusal, end_connection
-from api.server.framing import NOT_HTTP, check_framing, head_without_upgrade
+from api.server.framing import HEAD_TOO_LONG, MAX_HEAD_BYTES, NOT_HTTP, check_framing, head_without_upgrade
 from api.server.limits import ConnectionLimits
 
-_MAX_HEAD_BYTES = 16 * 1024
 _MAX_PIPELINED = 16
 _LINGER_SECONDS = 2.0
 _BUSY = Refusal(503, "The service has as many connections as it can serve.", (("Retry-After", "1"),))
-_HEAD_TOO_LONG = Refusal(431, f"The head of a request may have at most {_MAX_HEAD_BYTES} bytes.")
 _TOO_SLOW = Refusal(408, "The request did not arrive in time.")
 _CUT_OFF = Refusal(400, "The body was cut off.")
 
@@ -64,7 +62,7 @@ class Connection(HttpToolsProtocol):
         self._receiving = self._in_head = self._is_last = False
         self._declined_upgrade = False
         self._refusal = NOT_HTTP
-        self._head_bytes = self._silent_bytes = self._unsent = 0
+        self._idle_bytes = self._unsent = 0  # received since a head or a part of a body was complete; not yet sent
         self._unsent_since = 0.0
         self._deadline = self.loop.time() + self.limits.head_seconds
         self._is_reserve = len(self.connections) > self.limits.max_connections
@@ -84,15 +82,15 @@ class Connection(HttpToolsProtocol):
         """Parse; what is not HTTP, or breaks a bound, is refused after the answers before it."""
         if self._closing:
             return
-        self._silent_bytes += len(data)
+        self._idle_bytes += len(data)
         try:
             while data:
                 data = self._feed(data)
         except httptools.HttpParserError:
             self._refuse(self._refusal)
         else:
-            if self._silent_bytes > _MAX_HEAD_BYTES:  # a header, a trailer or a chunk extension without an end
-                self._refuse(_HEAD_TOO_LONG)
+            if self._idle_bytes > MAX_HEAD_BYTES:  # a head, a trailer or a chunk extension without an end
+                self._refuse(HEAD_TOO_LONG)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that has closed its half of the connection; return whether the other half stays open."""
@@ -117,23 +115,13 @@ class Connection(HttpToolsProtocol):
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
         self._receiving = self._in_head = True
-        self._head_bytes = self._silent_bytes = 0
+        self._idle_bytes = 0
         self._deadline = self.loop.time() + self.limits.head_seconds
-
-    def on_url(self, url: bytes) -> None:
-        """Take a part of the target."""
-        super().on_url(url)
-        self._count_head(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer: it counts, and goes into a list that nobody reads."""
-        super().on_header(name, value)
-        self._count_head(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
         """Start the app, unless the framing is ambiguous or the request has to be parsed once more."""
         self._in_head = False
-        self._silent_bytes = 0
+        self._idle_bytes = 0
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._declined_upgrade = True
             return
@@ -159,7 +147,7 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body; a stream may take any time, but not stand still."""
-        self._silent_bytes = 0
+        self._idle_bytes = 0
         if self._is_stream:
             self._deadline = self.loop.time() + self.limits.idle_seconds
         super().on_body(body)
@@ -206,12 +194,6 @@ class Connection(HttpToolsProtocol):
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
             return head_without_upgrade(method, self.url, version, self.headers) + data[upgrade.args[0] :]
         return b""
-
-    def _count_head(self, n_bytes: int) -> None:
-        self._silent_bytes = 0
-        self._head_bytes += n_bytes
-        if self._head_bytes > _MAX_HEAD_BYTES:
-            self._stop(_HEAD_TOO_LONG)
 
     def _stop(self, refusal: Refusal) -> None:
         """Stop the parser and refuse the request."""
