@@ -17,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-clients test-pages fuzz train validate lint docs bench bench-peers image e2e data lock clean
+.PHONY: help serve test test-oldest test-clients test-pages fuzz train validate lint docs bench bench-peers image e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -27,6 +27,9 @@ serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
 
 test: $(VENV)/.dev ## Run the tests
 	@$(BIN)/pytest
+
+test-oldest: $(VENV)/.dev build/oldest/.installed ## Run the tests of the server on the oldest uvicorn that is allowed
+	@PYTHONPATH=build/oldest $(BIN)/pytest api/tests/test_connections.py api/tests/test_framing.py api/tests/test_bounds.py
 
 test-clients: $(VENV)/.serve build/clients-venv/.installed ## Let the clients of Triton and KServe ask the service (Python up to 3.13)
 	@build/clients-venv/bin/pytest -o filterwarnings=default tests/clients
@@ -112,6 +115,10 @@ $(VENV)/.dev: requirements/dev.txt requirements/torch.txt $(VENV)/.serve
 	@echo "Installing torch ($(if $(TORCH_BACKEND),$(TORCH_BACKEND) build,the build that pip finds))."
 	@$(if $(TORCH_BACKEND),$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend $(TORCH_BACKEND),$(PIP)) \
 		--no-deps -r requirements/torch.txt
+	@touch $@
+
+build/oldest/.installed: pyproject.toml
+	@$(PIP) --no-deps --upgrade --target build/oldest "$$(sed -nE 's/.*"uvicorn>=([0-9.]+),.*/uvicorn==\1/p' pyproject.toml)"
 	@touch $@
 
 build/clients-venv/.installed: requirements/clients.txt
