@@ -1,4 +1,4 @@
-"""Which names stay under which label, and why the others go. Knows no package and writes nothing.
+"""Which names stay under which label, and why the others go.
 
 Four steps, each of which accounts for every name it takes: no name, core, spelling, doubt. A core is never cleaned.
 """

@@ -1,4 +1,4 @@
-"""Packages of npm: fetched for this run, checked by their digests. Knows no list."""
+"""Packages of npm: fetched for this run, checked by their digests."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""How to read the lists of each package, as it writes them. Knows no label but by name.
+"""How to read the lists of each package, as it writes them.
 
 Python packages come from `requirements.txt` and `requirements-lists.txt`, npm's from `fetch.py`; php-faker's lie here.
 """

@@ -1,4 +1,4 @@
-"""Any spelling of a name to the one that its bearers write in Latin letters. Knows no list and no other label."""
+"""Any spelling of a name to the one that its bearers write in Latin letters."""
 
 import re
 import unicodedata

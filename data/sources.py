@@ -1,4 +1,4 @@
-"""Which lists of which packages each label takes. Knows nothing of how they are read or cleaned."""
+"""Which lists of which packages each label takes."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,6 +1,6 @@
 """OpenTelemetry: a span a request, sent where an OTLP endpoint is set; its packages are imported only then.
 
-The standard OTEL_* variables apply. A span holds no name, body, query, key or raw path. Knows no ASGI.
+The standard OTEL_* variables apply. A span holds no name, body, query, key or raw path.
 """
 
 import os

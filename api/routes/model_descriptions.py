@@ -1,4 +1,4 @@
-"""What bundles say of themselves, as /v1/model and /v1/models tell it: no file, no path. Knows no route."""
+"""What bundles say of themselves, as /v1/model and /v1/models tell it: no file, no path."""
 
 from pathlib import Path
 

@@ -66,7 +66,7 @@ class Connection(HttpToolsProtocol):
         self._unsent_since = 0.0
         self._deadline = self.loop.time() + self.limits.head_seconds
         self._is_reserve = len(self.connections) > self.limits.max_connections
-        if self._is_reserve:  # it is heard, for it may be a probe; the oldest that has not said so makes room
+        if self._is_reserve:  # it may be a probe; the oldest of them makes room
             self.reserve[self] = None
             if len(self.reserve) > self.limits.reserve:
                 oldest = next(iter(self.reserve))

@@ -1,4 +1,4 @@
-"""A connection that is kept open and asked one thing after the other. Knows no route."""
+"""A connection that is kept open and asked one thing after the other."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Names that no server has seen: training names with seeded edits, each once. Knows no server and no load."""
+"""Names that no server has seen: training names with seeded edits, each once."""
 
 import random
 from pathlib import Path

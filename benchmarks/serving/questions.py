@@ -1,4 +1,4 @@
-"""Requests of every kind that users send, each with its right answer by version. Knows no server and no clock."""
+"""Requests of every kind that users send, each with its right answer by version."""
 
 import json
 import math
@@ -54,23 +54,25 @@ class Oracle:
 
     def predict(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what /v1/predict says."""
-        return {"predictions": [_describe(one) for one in self._predictor.predict(names, top_k=3)]}
+        return {"predictions": [_describe(prediction) for prediction in self._predictor.predict(names, top_k=3)]}
 
     def stream(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Return the lines of /v1/predict/stream."""
-        return [_describe(one) for one in self._predictor.predict(names, top_k=3)]
+        return [_describe(prediction) for prediction in self._predictor.predict(names, top_k=3)]
 
     def explain(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what /v1/explain says of one name."""
-        said = explain(self._predictor, names[0])
-        return {"label": said.label, "log_probability": said.log_prob, "contributions": list(said.contributions)}
+        actual = explain(self._predictor, names[0])
+        return {"label": actual.label, "log_probability": actual.log_prob, "contributions": list(actual.contributions)}
 
     def similar(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what /v1/similar says of one name."""
-        said = similar(self._predictor, self._similar, names[0], None, 5)
+        actual = similar(self._predictor, self._similar, names[0], None, 5)
         return {
-            "label": said.label,
-            "similar": [{"name": one.name, "similarity": one.similarity} for one in said.neighbours],
+            "label": actual.label,
+            "similar": [
+                {"name": neighbour.name, "similarity": neighbour.similarity} for neighbour in actual.neighbours
+            ],
         }
 
 
@@ -120,19 +122,19 @@ def agrees(question: Question, version: str, body: bytes) -> bool:
     """Tell whether an answer is wholly the version's own."""
     if question.kind == "stream":
         return _is_like([json.loads(line) for line in body.splitlines()], question.expected[version])
-    said = json.loads(body)
-    return said.get("model_version", version) == version and _is_like(said, question.expected[version])
+    actual = json.loads(body)
+    return actual.get("model_version", version) == version and _is_like(actual, question.expected[version])
 
 
-def _is_like(said: Any, expected: Any) -> bool:  # noqa: ANN401 - any JSON
-    """Tell whether all that is expected is said, numbers up to rounding; more may be said."""
+def _is_like(actual: Any, expected: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Tell whether all that is expected is there, numbers up to rounding; more may be there."""
     if isinstance(expected, dict):
-        return all(key in said and _is_like(said[key], value) for key, value in expected.items())
+        return all(key in actual and _is_like(actual[key], value) for key, value in expected.items())
     if isinstance(expected, list):
-        return len(said) == len(expected) and all(map(_is_like, said, expected))
+        return len(actual) == len(expected) and all(map(_is_like, actual, expected))
     if isinstance(expected, float):
-        return math.isclose(said, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return bool(said == expected)
+        return math.isclose(actual, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(actual == expected)
 
 
 def _post_names(names: list[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""Rounds to figures: medians, ratios to the constant route of the same round, a table, a file. Knows no server."""
+"""Rounds to figures: medians, ratios to the constant route of the same round, a table, a file."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _LIBRARIES = ("fastapi", "starlette", "pydantic", "uvicorn", "onnxruntime", "num
 
 def summarise(rounds: Sequence[Round]) -> dict[str, Any]:
     """Return the medians of all rounds, by server and route, with what they are as a share of the constant app's."""
-    servers = [name for name in rounds[-1] if all(name in one for one in rounds)]
+    servers = [name for name in rounds[-1] if all(name in seen for seen in rounds)]
     return {
         "requests": [_requests(rounds, name, key) for name in servers for key in rounds[0][name].cpu],
         "starts": [_start(rounds, name) for name in servers],
@@ -32,15 +32,15 @@ def summarise(rounds: Sequence[Round]) -> dict[str, Any]:
 def _requests(rounds: Sequence[Round], name: str, key: str) -> dict[str, Any]:
     path, _, connections = key.partition(" ")
     (reference,) = (other for other in rounds[0][CONSTANT].cpu if other.endswith(f" {connections}"))
-    cpu = [one[name].cpu[key] for one in rounds]
-    ratios = [one[CONSTANT].cpu[reference] / one[name].cpu[key] for one in rounds]
+    cpu = [seen[name].cpu[key] for seen in rounds]
+    ratios = [seen[CONSTANT].cpu[reference] / seen[name].cpu[key] for seen in rounds]
     return {
         "server": name,
         "route": path,
         "connections": int(connections),
         "cpu_microseconds": 1e6 * statistics.median(cpu),
         "requests_per_cpu_second": 1 / statistics.median(cpu),
-        "requests_per_second": _median(one[name].load[key].requests / one[name].load[key].seconds for one in rounds),
+        "requests_per_second": _median(seen[name].load[key].requests / seen[name].load[key].seconds for seen in rounds),
         "ratio": statistics.median(ratios),
         "lowest_ratio": min(ratios),
         "highest_ratio": max(ratios),
@@ -50,20 +50,20 @@ def _requests(rounds: Sequence[Round], name: str, key: str) -> dict[str, Any]:
 def _start(rounds: Sequence[Round], name: str) -> dict[str, Any]:
     return {
         "server": name,
-        "first_answer_seconds": _median(one[name].first_answer_seconds for one in rounds),
+        "first_answer_seconds": _median(seen[name].first_answer_seconds for seen in rounds),
         "first_answer_ratio": _median(
-            one[name].first_answer_seconds / one[CONSTANT].first_answer_seconds for one in rounds
+            seen[name].first_answer_seconds / seen[CONSTANT].first_answer_seconds for seen in rounds
         ),
-        "resident_mebibytes": _median(one[name].resident_bytes for one in rounds) / 2**20,
-        "resident_ratio": _median(one[name].resident_bytes / one[CONSTANT].resident_bytes for one in rounds),
+        "resident_mebibytes": _median(seen[name].resident_bytes for seen in rounds) / 2**20,
+        "resident_ratio": _median(seen[name].resident_bytes / seen[CONSTANT].resident_bytes for seen in rounds),
     }
 
 
 def _batches(rounds: Sequence[Round]) -> dict[str, float] | None:
     pairs = [
         (figures.batch_names_per_cpu_second, figures.predictor_names_per_cpu_second)
-        for one in rounds
-        for figures in one.values()
+        for seen in rounds
+        for figures in seen.values()
         if figures.batch_names_per_cpu_second and figures.predictor_names_per_cpu_second
     ]
     if not pairs:
@@ -89,7 +89,7 @@ def describe_machine() -> dict[str, Any]:
 
 def write(path: Path, rounds: Sequence[Round], how: dict[str, Any]) -> None:
     """Write the medians, the machine and every round as JSON."""
-    every = [{name: asdict(figures) for name, figures in one.items()} for one in rounds]
+    every = [{name: asdict(figures) for name, figures in seen.items()} for seen in rounds]
     document = {"machine": describe_machine(), "how": how, "medians": summarise(rounds), "rounds": every}
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""One round: each server started, warmed up, loaded and stopped in turn, and what each cost. Knows no table."""
+"""One round: each server started, warmed up, loaded and stopped in turn, and what each cost."""
 
 import json
 import time

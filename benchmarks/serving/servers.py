@@ -1,4 +1,4 @@
-"""The servers that are measured, and how one is started, asked once and stopped. Knows no load."""
+"""The servers that are measured, and how one is started, asked once and stopped."""
 
 import hashlib
 import http.client

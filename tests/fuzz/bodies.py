@@ -1,4 +1,4 @@
-"""Names, values, documents and bodies at random, sound and damaged. Knows no HTTP."""
+"""Names, values, documents and bodies at random, sound and damaged."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""How a handmade request is written, and what stands in most of them. Knows no case."""
+"""How a handmade request is written, and what stands in most of them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Nasty tensors, streams of lines and files of rows. Knows no socket."""
+"""Nasty tensors, streams of lines and files of rows."""
 
 import json
 import struct

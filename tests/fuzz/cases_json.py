@@ -1,4 +1,4 @@
-"""Nasty names, documents and options, for every route that takes JSON. Knows no socket."""
+"""Nasty names, documents and options, for every route that takes JSON."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Exchanges at random: every route, and headers of any kind. Knows no socket."""
+"""Exchanges at random: every route, and headers of any kind."""
 
 from collections.abc import Callable
 from random import Random

@@ -1,4 +1,4 @@
-"""What every answer must be, whatever was asked. Knows no route but by its path."""
+"""What every answer must be, whatever was asked."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Words that stand in every generated name, and the search for them where no name may be. Knows no request."""
+"""Words that stand in every generated name, and the search for them where no name may be."""
 
 import json
 from urllib.parse import quote

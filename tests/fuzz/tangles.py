@@ -1,4 +1,4 @@
-"""Requests that follow each other on one connection, and HTTP that was damaged on its way. Knows no socket."""
+"""Requests that follow each other on one connection, and HTTP that was damaged on its way."""
 
 from random import Random
 

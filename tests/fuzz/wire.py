@@ -1,4 +1,4 @@
-"""Bytes to a server and answers from it, over sockets, without a client library's good manners. Knows no route."""
+"""Bytes to a server and answers from it, over sockets, without a client library's good manners."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Requests as they stand on the wire. Knows no route."""
+"""Requests as they stand on the wire."""
 
 from random import Random
 
