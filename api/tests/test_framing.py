@@ -6,6 +6,7 @@ import itertools
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -305,6 +306,23 @@ def test_half_a_request_and_half_a_close_is_none(server: Server) -> None:
         connection.sendall(_post("/get_prediction")[:-5])
         connection.shutdown(socket.SHUT_WR)
         assert 200 not in _statuses(parse(read_to_end(connection)))
+
+
+def test_a_stream_whose_head_comes_during_an_answer_is_not_idle(bundle: Path, tmp_path: Path) -> None:
+    server = start(bundle, tmp_path / "log", KEEP_ALIVE_SECONDS="1")
+    head, _, _ = _post("/v1/predict/stream", chunked=True).partition(b"\r\n\r\n")
+    with connect(_port(server)) as connection:
+        connection.sendall(_post("/v1/predict", body=LIST_OF_1000) + head[:2])
+        received = connection.recv(1)
+        connection.sendall(head[2:] + b"\r\n\r\n")
+        for _ in range(10):
+            connection.sendall(b'b\r\n"Kowalska"\n\r\n')
+            time.sleep(0.3)
+        connection.sendall(b"0\r\n\r\n" + FENCE)
+        answers = parse(received + read_to_end(connection))
+    stop(server)
+    assert _statuses(answers) == [200, 200, 200]
+    assert answers[1].body.count(b"\n") == 10
 
 
 # --- what encodes a body

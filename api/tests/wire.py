@@ -1,9 +1,10 @@
 """Bytes to a server in chosen segments, and its answers as h11 reads them."""
 
 import contextlib
+import itertools
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import h11
@@ -43,6 +44,16 @@ def read_to_end(connection: socket.socket) -> bytes:
     return received
 
 
+def read_one(connection: socket.socket) -> Answer:
+    """Return the next answer on a connection that may stay open. Raises OSError if there is none."""
+    received = b""
+    while chunk := connection.recv(65536):
+        received += chunk
+        with contextlib.suppress(h11.RemoteProtocolError):
+            return parse(received)[0]
+    raise ConnectionError("closed without an answer")
+
+
 def exchange(port: int, segments: Iterable[bytes], *, half_close: bool = False) -> bytes:
     """Send segments on a new connection and return everything until the server closes."""
     with connect(port) as connection:
@@ -55,18 +66,27 @@ def exchange(port: int, segments: Iterable[bytes], *, half_close: bool = False) 
         return read_to_end(connection)
 
 
-def parse(stream: bytes) -> list[Answer]:
+def parse(stream: bytes, methods: Iterable[bytes] = ()) -> list[Answer]:
     """Return the answers in a stream of them. Raises h11.RemoteProtocolError if they are not HTTP."""
-    answers = []
-    while stream:
-        answer, stream = _parse_first(stream)
-        answers.append(answer)
-    return answers
+    return list(iterate(stream, methods))
 
 
-def _parse_first(stream: bytes) -> tuple[Answer, bytes]:
+def iterate(stream: bytes, methods: Iterable[bytes] = ()) -> Iterator[Answer]:
+    """Yield the answers in a stream of them, to requests of these methods and then of GET.
+
+    Raises:
+        h11.RemoteProtocolError: what is left is no whole answer.
+    """
+    for method in itertools.chain(methods, itertools.repeat(b"GET")):
+        if not stream:
+            return
+        answer, stream = _parse_first(stream, method)
+        yield answer
+
+
+def _parse_first(stream: bytes, method: bytes) -> tuple[Answer, bytes]:
     reader = h11.Connection(h11.CLIENT)
-    reader.send(h11.Request(method="GET", target="/", headers=[("host", "x")]))
+    reader.send(h11.Request(method="HEAD" if method == b"HEAD" else "GET", target="/", headers=[("host", "x")]))
     reader.send(h11.EndOfMessage())
     reader.receive_data(stream)
     reader.receive_data(b"")
@@ -79,4 +99,6 @@ def _parse_first(stream: bytes) -> tuple[Answer, bytes]:
             final = event
         elif isinstance(event, h11.Data):
             body += bytes(event.data)
+        else:
+            raise h11.RemoteProtocolError("an answer was cut off")
     return Answer(final.status_code, dict(final.headers), body, tuple(informational)), reader.trailing_data[0]
