@@ -8,6 +8,7 @@ BUNDLE ?= artifacts
 DATA ?= data/names
 STORE ?= store
 FUZZ ?= 10000
+ATTACK ?= 5000
 IMAGE ?= fastapi-ml
 # Which torch: uv's name of a build (cpu, cu128, ...). Empty: what pip finds, right where a CPU wheel is at hand.
 TORCH_BACKEND ?= $(if $(PIP_FIND_LINKS),,cpu)
@@ -17,7 +18,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-oldest test-clients test-pages fuzz train validate lint docs bench bench-peers image e2e data lock clean
+.PHONY: help serve test test-oldest test-clients test-pages fuzz attack attack-proxies train validate lint docs bench bench-peers \
+	image e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -39,6 +41,13 @@ test-pages: $(VENV)/.serve build/pages-venv/.installed ## Open the pages in head
 
 fuzz: $(VENV)/.serve build/fuzz-venv/.installed ## Send the service about FUZZ generated requests, and hundreds of nasty handmade ones
 	@build/fuzz-venv/bin/python tests/fuzz/fuzz.py $(FUZZ)
+
+attack: $(VENV)/.dev ## Compare how the service frames ATTACK broken requests with how h11 does, and exhaust its resources
+	@$(BIN)/python -m tests.attack.framing --requests $(ATTACK)
+	@$(BIN)/python -m tests.attack.resources --seconds 3
+
+attack-proxies: $(VENV)/.dev ## Smuggle requests past nginx and Caddy, which Debian's packages bring, and check other clients' answers
+	@$(BIN)/python -m tests.attack.smuggling
 
 train: $(VENV)/.dev ## Train on DATA, write the bundle to BUNDLE and add it to STORE
 	@$(BIN)/python -m model train "$(BUNDLE)" "$(DATA)" --store "$(STORE)"

@@ -1,13 +1,14 @@
 """Ten times the load that the service sustains: what it answers, how fast it refuses, what probes see, how it recovers.
 
-Run `python benchmarks/serving/overload.py [--seconds 120]`; prints what happened. Sustained is what 16 connections get
-that never wait. Overload is as many clients as that makes requests a second, each asking anew 0.1 s after its answer:
-ten times that load if all were answered at once. Twenty slow users and a prober, a new connection each
-time, see what one sees.
+Run `python benchmarks/serving/overload.py [--seconds 120]`; prints what happened, and exits with 1 if a probe was not
+answered or the service ended. Sustained is what 64 connections get that never wait. Overload is as many clients as
+that makes requests a second, each asking anew 0.1 s after its answer: ten times that load if all were answered at once.
+Twenty slow users and a prober, a new connection each time, see what one sees.
 """
 
 import argparse
 import contextlib
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -32,8 +33,8 @@ def recovery_seconds(asked: Iterable[Probe], end: float) -> float:
     return max([0.0, *late])
 
 
-def overload(process: Running, names: Names, clients: int, seconds: int) -> None:
-    """Load the service, watch it, and print what was seen."""
+def overload(process: Running, names: Names, clients: int, seconds: int) -> bool:
+    """Load the service, watch it, and print what was seen; return whether every probe was answered."""
     port, route = process.port, SERVICE.routes[0]
     users = [Prober(port, every=USERS / USER_REQUESTS_PER_SECOND, route=route) for _ in range(USERS)]
     with contextlib.ExitStack() as stack:
@@ -55,6 +56,7 @@ def overload(process: Running, names: Names, clients: int, seconds: int) -> None
     print(f"/livez: {describe(probes)}; statuses {dict(Counter(p.status for p in probes))}")
     print(f"recovered {recovery_seconds(asked, end):.2f} s after the end: all answered within {PROMPT_SECONDS} s")
     print(f"resident MiB at the end of the load: {after_load / 2**20:.0f}")
+    return all(p.status == 200 for p in probes) and process.process.poll() is None
 
 
 def print_load(load: Load) -> None:
@@ -80,9 +82,10 @@ def main() -> None:
         clients = min(round(10 * rate * THINK_SECONDS), files - SPARE_FILES)
         before = resident_bytes(process.process.pid)
         print(f"sustained {rate:,.0f}/s; {clients:,} clients for {seconds} s; resident MiB before {before / 2**20:.0f}")
-        overload(process, names, clients, seconds)
+        answered = overload(process, names, clients, seconds)
         print(f"resident MiB afterwards {resident_bytes(process.process.pid) / 2**20:.0f}")
         print("restarts: none" if process.process.poll() is None else "the service ended")
+    sys.exit(not answered)
 
 
 if __name__ == "__main__":

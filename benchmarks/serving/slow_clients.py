@@ -1,7 +1,8 @@
 """2,000 clients that hold connections and finish nothing, beside users who ask as usual: who is closed, and when.
 
-Run `python benchmarks/serving/slow_clients.py [--seconds 60]`; prints what happened. A third of them sends nothing, a
-third a header and a third a body at one byte a second; ten ask for more than the kernel buffers, and read nothing.
+Run `python benchmarks/serving/slow_clients.py [--seconds 60]`; prints what happened, and exits with 1 if a good request
+or a probe was not answered. A third of the clients send nothing, a third a header and a third a body at one byte a
+second; ten ask for more than the kernel buffers, and read nothing.
 When the service has closed a connection is read off the kernel's table, not off what the client can notice.
 """
 
@@ -9,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import statistics
+import sys
 from collections import Counter
 
 from probing import TIMEOUT_SECONDS, Prober, allow_many_sockets, describe
@@ -32,8 +34,8 @@ def print_clients(clients: list[Client]) -> None:
         print()
 
 
-def observe(process: Running, seconds: int) -> None:
-    """Let good users in beside the slow ones, and print how both fared."""
+def observe(process: Running, seconds: int) -> bool:
+    """Let good users in beside the slow ones, and print how both fared; return whether all was answered."""
     before = resident_bytes(process.process.pid)
     users = [Prober(process.port, every=0.2, route=SERVICE.routes[0]) for _ in range(USERS)]
     with contextlib.ExitStack() as stack:
@@ -49,6 +51,7 @@ def observe(process: Running, seconds: int) -> None:
     print(f"/livez: {describe(probe.probes)}; statuses {dict(Counter(p.status for p in probe.probes))}")
     print(f"resident MiB: {before / 2**20:.0f} before, {resident_bytes(process.process.pid) / 2**20:.0f} after")
     print("restarts: none" if process.process.poll() is None else "the service ended")
+    return all(p.status == 200 for p in (*good, *probe.probes)) and process.process.poll() is None
 
 
 def main() -> None:
@@ -58,7 +61,8 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     allow_many_sockets()
     with running(SERVICE) as process:
-        observe(process, seconds)
+        answered = observe(process, seconds)
+    sys.exit(not answered)
 
 
 if __name__ == "__main__":
