@@ -40,7 +40,7 @@ test-pages: $(VENV)/.serve build/pages-venv/.installed ## Open the pages in head
 	@build/pages-venv/bin/pytest -o filterwarnings=default tests/pages
 
 fuzz: $(VENV)/.serve build/fuzz-venv/.installed ## Send the service about FUZZ generated requests, and hundreds of nasty handmade ones
-	@build/fuzz-venv/bin/python tests/fuzz/fuzz.py $(FUZZ)
+	@build/fuzz-venv/bin/python -m tests.fuzz.fuzz $(FUZZ)
 
 attack: $(VENV)/.dev ## Compare how the service frames ATTACK broken requests with how h11 does, and exhaust its resources
 	@$(BIN)/python -m tests.attack.framing --requests $(ATTACK)

@@ -1,123 +1,45 @@
-"""Nasty requests made by hand, for every route, and the status that each must get; here: routes, headers and keys.
+"""The requests of cases.toml."""
 
-All of api/tests/test_malformed.py's kinds, on every route that they concern, and what only a socket can say.
-"""
-
+import re
+import tomllib
 from collections.abc import Iterator
-from urllib.parse import quote
+from itertools import product
+from pathlib import Path
+from typing import Any
 
-from building import GETS, NAME, POSTS, case
-from cases_bulk import bulk, tensors
-from cases_http import broken_http
-from cases_json import bodies, names, options
-from markers import MARKERS
-from service import KEY
-from wire import Exchange
-from writing import JSON, request
+from tests.fuzz.sending import MODEL, Request
 
-
-def _routes() -> Iterator[Exchange]:
-    for path in GETS:
-        for method in ("POST", "DELETE"):
-            yield case(f"{method} {path}", 405, request(method, path, {"content-type": JSON}, b"{}"))
-    for path in POSTS:
-        for method in ("GET", "OPTIONS"):
-            yield case(f"{method} {path}", 405, request(method, path))
-    for method in ("PUT", "TRACE", "PROPFIND", "PURGE", "SUBSCRIBE"):
-        yield case(f"{method} /v1/predict", 405, request(method, "/v1/predict", {}, b"{}" if method == "PUT" else b""))
-    for path in ("/check_service", "/livez", "/readyz"):
-        yield case(f"HEAD {path}", 200, request("HEAD", path), head=True)
-    yield case("HEAD /v1/predict", 405, request("HEAD", "/v1/predict"), head=True)
-    paths = (
-        *(
-            f"/{NAME}",
-            f"/{quote(MARKERS[2])}",
-            "//",
-            "/.",
-            "/..%2f..%2fetc/passwd",
-            "/%00",
-            "/%ff",
-            "/%",
-            "/get_prediction/",
-        ),
-        *(
-            "/GET_PREDICTION",
-            "//get_prediction",
-            "/v1",
-            "/v1/",
-            "/v1/predict/",
-            "/v1/predict/stream/",
-            "/static/../api/main.py",
-        ),
-        *(
-            "/get_prediction%00",
-            "/get_prediction;a=b",
-            "/metrics/",
-            "/openapi.yaml",
-            "/redoc",
-            f"/{'a' * 10_000}",
-            "/.env",
-        ),
-    )
-    for path in paths:
-        yield case(f"path {path:.30}", 404, request("GET", path))
-    for path in (
-        "/get_prediction?",
-        f"/get_prediction?name={NAME}",
-        "/get%5fprediction",
-        "/v1/predict%2f",
-        "/v1/./predict",
-    ):
-        known = path.startswith("/get")
-        yield case(f"POST {path}", 422 if known else 404, request("POST", path, {"content-type": JSON}, b"{}"))
+_BYTE = re.compile(rb"\\x([0-9a-f]{2})")
+_REPEATED = re.compile(rb"<<(.+?)\*(\d+)>>", re.DOTALL)
+_BINARY = b"<binary>"
 
 
-def _headers() -> Iterator[Exchange]:
-    headers = {
-        "x-request-id": (NAME + " " + NAME, "a" * 129, "\xff", "", "${jndi:ldap://x}"),
-        "idempotency-key": (f'"{NAME}"', "a" * 10_000),
-        "traceparent": (NAME, "00-" + "0" * 32 + "-" + "0" * 16 + "-00", "00", "\xff" * 55),
-        "accept": (NAME, "application/openmetrics-text; version=abc", "\xff", ",,,;q=2"),
-        "origin": (f"https://{NAME}", "null"),
-        "cookie": (f"name={NAME}",),
-        "user-agent": (NAME, ""),
-        "x-forwarded-for": (NAME, "\xff"),
-        "forwarded": (f'for="{NAME}"',),
-        "authorization": (f"Basic {NAME}",),
-        "host": (NAME, "", "a" * 5000, "localhost:99999"),
-    }
-    for name, values in headers.items():
-        for value in values:
-            for path in ("/metrics", "/v1/model"):
-                yield case(f"{path} with {name}: {value[:20]!r}", 200, request("GET", path, {name: value}))
+def load(mode: str) -> Iterator[Request]:
+    """Yield the requests of every group that is for a mode of running the service, or for all."""
+    groups = tomllib.loads(Path(__file__).with_name("cases.toml").read_text(encoding="utf-8"))["group"]
+    for group in groups:
+        if group.get("mode", mode) == mode:
+            for template, value in product(group["requests"], group.get("values", {"": ""}).items()):
+                yield _request(group, template, *value)
 
 
-CASES = [
-    *names(),
-    *bodies(),
-    *options(),
-    *tensors(),
-    *bulk(),
-    *_routes(),
-    *broken_http(),
-    *_headers(),
-]
+def _request(group: dict[str, Any], template: list[Any], what: str, value: str | list[Any]) -> Request:
+    text, status = (value, template[2]) if isinstance(value, str) else value
+
+    def fill(place: str) -> bytes:
+        return _expand(place.replace("INFER", f"{MODEL}/infer").replace("VALUE", text))
+
+    method, _, target = fill(template[0]).decode().partition(" ")
+    json_part, binary, tensors = fill(template[1]).partition(_BINARY)
+    header, _, content = fill(group.get("header", "")).partition(b": ")
+    headers = {header.decode(): content} if header else {}
+    if binary:
+        headers["inference-header-content-length"] = str(len(json_part)).encode()
+    statuses = frozenset(status if isinstance(status, list) else [status])
+    return Request(f"{group['name']}: {what}", method, target, headers, json_part + tensors, statuses)
 
 
-def _keys() -> Iterator[Exchange]:
-    for what, key in {
-        "none": "",
-        "a wrong one": NAME,
-        "one too many letters": KEY + "a",
-        "no ASCII": "\xff" * 40,
-    }.items():
-        for path in ("/v1/model", f"/{NAME}", f"/v1/similar?name={NAME}"):
-            yield case(f"key: {what}, {path}", 401, request("GET", path, {"x-api-key": key}))
-        for path, media_type in POSTS.items():
-            sent = request("POST", path, {"x-api-key": key, "content-type": media_type}, NAME.encode())
-            yield case(f"key: {what}, {path}", 401, sent)
-        for path in ("/livez", "/readyz", "/metrics", "/check_service", "/docs", "/openapi.json"):
-            yield case(f"key: {what}, {path}", 200, request("GET", path, {"x-api-key": key}))
-
-
-PRODUCTION_CASES = list(_keys())
+def _expand(text: str) -> bytes:
+    """Return what a text of cases.toml stands for."""
+    raw = _BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
+    return _REPEATED.sub(lambda found: found[1] * int(found[2]), raw)

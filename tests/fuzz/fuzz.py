@@ -1,80 +1,124 @@
-"""Send the service what the internet sends: the handmade, the random, and what its own OpenAPI document suggests.
+"""Send the service what clients send by mistake: made by hand, generated, and what its own OpenAPI document suggests.
 
 `make fuzz FUZZ=10000` runs this, against the service as a try of it and as production runs it. FUZZ is about how many
-random requests are sent; a tenth of them are schemathesis's, which are slow. Ends with 1 if an answer was not what it
+requests are generated; a tenth of them are schemathesis's, which are slow. Ends with 1 if an answer was not what it
 must be (judge.py), a name stood in a log, a metric or an error, or the service failed. `--seed` repeats a run.
 """
 
 import argparse
-import asyncio
-import itertools
+import hashlib
+import http.client
 import json
-import random
-import shutil
+import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from cases import CASES, PRODUCTION_CASES
-from generators import generate
-from judge import Judge
-from markers import find_marker
-from schema import run_schemathesis
-from service import MODES, WORK, Service, serving
-from wire import BrokenAnswerError, Connection, Exchange
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
-CONNECTIONS = 32
+from tests.attack.service import ROOT, Service, serving
+from tests.fuzz.cases import load
+from tests.fuzz.generated import requests
+from tests.fuzz.judge import find_fault
+from tests.fuzz.markers import find_marker
+from tests.fuzz.schema import run_schemathesis
+from tests.fuzz.sending import KEY, Client, Request
+
+WORK = ROOT / "build" / "fuzz"
+CONNECTIONS = 16
 SCHEMATHESIS_SHARE = 0.1
+_COMMON = {
+    "LOG_REQUESTS_PER_SECOND": "1000000",  # every one, so that every one is searched
+    "MAX_STREAMS": "100",  # none is refused for there being too many
+    "MAX_STREAMS_PER_CALLER": "100",
+}
+MODES: Mapping[str, Mapping[str, str]] = {
+    "development": _COMMON | {"LOG_LEVEL": "debug"},
+    "production": _COMMON
+    | {
+        "ENVIRONMENT": "production",
+        "API_KEYS": json.dumps([{"name": "fuzz", "sha256": hashlib.sha256(KEY.encode()).hexdigest()}]),
+        "RATE_LIMIT": "1000000/second",
+    },
+}
+"""What each way of running the service sets; in both, every request holds the key."""
+_SAMPLE = re.compile(r'http_requests_total\{method="(.*)",route="(.*)",status="(\d+)"\} (\S+)')
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"}
-_QUIET = {"DEBUG", "INFO"}
+_QUIET = {"DEBUG", "INFO", "WARNING"}
 
 
-async def send_all(port: int, exchanges: Iterable[Exchange], judge: Judge) -> int:
-    """Send exchanges on some connections, each the next one that is left; return how many there were."""
-    left, sent = iter(exchanges), itertools.count()
-
-    async def work() -> None:
-        connection = Connection(port)
-        for exchange in left:
-            next(sent)
-            try:
-                judge.hear(exchange, await connection.run(exchange))
-            except (BrokenAnswerError, OSError) as error:
-                judge.fail(exchange, str(error))
-        connection.close()
-
-    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
-    return next(sent)
+def judge(client: Client, request: Request) -> str:
+    """Send a request; return what is wrong with its answer, or nothing."""
+    try:
+        return find_fault(client.send(request), request.statuses) or ""
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer: {type(error).__name__}"
 
 
-def randomly(count: int, seed: str) -> Iterable[Exchange]:
-    """Yield exchanges; each has its own number, so that one can be made again without the others."""
-    for number in range(count):
-        yield generate(random.Random(f"{seed}/{number}"))
+def send_cases(client: Client, mode: str) -> int:
+    """Send what was made by hand; return the number of failures."""
+    cases = list(load(mode))
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        faults = list(pool.map(lambda case: judge(client, case), cases))
+    for case, fault in zip(cases, faults, strict=True):
+        if fault:
+            print(f"FAILED {case.name}: {fault}\n  {case.method} {case.target[:100]} {case.body[:300]!r}")
+    print(f"{mode}: {len(cases)} requests made by hand")
+    return sum(map(bool, faults))
 
 
-def find_faults(service: Service, reference: object) -> list[str]:
-    """Return what is wrong with a service after all this."""
-    faults = [] if service.process.poll() is None else ["the service ended"]
-    if ask(service) != reference:
-        faults.append("it answers otherwise than before")
-    metrics = service.get("/metrics")
-    if marker := find_marker(metrics):
-        faults.append(f"a metric holds {marker}")
-    pages = {"/", "/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"}
-    documented = set(json.loads(service.get("/openapi.json"))["paths"]) | pages | {"unmatched"}
-    for method, route, status in service.counts():
-        if method not in _METHODS or route not in documented:
-            faults.append(f"a metric has the label {method} {route}")
+def send_generated(client: Client, count: int, number: int) -> int:
+    """Let hypothesis generate requests; return 1 if it found a failure, which it has shrunk and printed, else 0."""
+
+    @seed(number)
+    @settings(
+        max_examples=max(1, count),
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(requests())
+    def answered_as_it_must_be(request: Request) -> None:
+        fault = judge(client, request)
+        assert not fault, fault
+
+    try:
+        answered_as_it_must_be()
+    except (AssertionError, ExceptionGroup) as error:
+        print("FAILED", error, *getattr(error, "__notes__", ()), sep="\n  ")
+        return 1
+    return 0
+
+
+def counts(service: Service) -> Counter[tuple[str, str, int]]:
+    """Return the requests that the service counted, by method, route and status."""
+    samples = _SAMPLE.findall(service.get("/metrics", x_api_key=KEY).decode())
+    return Counter({(method, route, int(status)): int(float(count)) for method, route, status, count in samples})
+
+
+def find_faults(service: Service, reference: object) -> Iterator[str]:
+    """Yield what is wrong with a service after all this."""
+    if service.process.poll() is not None:
+        yield "the service ended"
+    if self_description(service) != reference:
+        yield "it answers otherwise than before"
+    if marker := find_marker(service.get("/metrics")):
+        yield f"a metric holds {marker}"
+    routes = {*json.loads(service.get("/openapi.json"))["paths"], "/", "/openapi.json", "unmatched"}
+    for method, route, status in counts(service):
+        if method not in _METHODS or not (route in routes or route.startswith("/docs")):
+            yield f"a metric has the label {method} {route}"
         if status >= 500 and status != 503:
-            faults.append(f"it counted {status} on {method} {route}")
-    return faults + list(faults_of_log(service))
+            yield f"it counted {status} on {method} {route}"
+    yield from _faults_of_log(service)
 
 
-def faults_of_log(service: Service) -> Iterable[str]:
-    """Yield what is wrong with the log: a name, a line that is not JSON, a failure."""
+def _faults_of_log(service: Service) -> Iterator[str]:
+    """Yield a name in the log, a line that is not JSON, a failure."""
     for line in service.log.read_bytes().splitlines():
         entry = {}
         with suppress(ValueError):
@@ -85,60 +129,38 @@ def faults_of_log(service: Service) -> Iterable[str]:
             yield f"the log says: {line[:1000]!r}"
 
 
-def ask(service: Service) -> object:
+def self_description(service: Service) -> object:
     """Return what the service says of itself, but for what changes from request to request."""
-    said = json.loads(service.get("/v1/model"))
-    said.pop("request_id")
-    return said, json.loads(service.get("/v1/similar?name=Kowalska"))["similar"]
+    model = json.loads(service.get("/v1/model", x_api_key=KEY))
+    model.pop("request_id")
+    return model, json.loads(service.get("/v1/similar?name=Kowalska", x_api_key=KEY))["similar"]
 
 
-def besiege(mode: str, count: int, seed: str) -> tuple[int, Counter[tuple[str, str, int]]]:
-    """Send it all to the service in one mode; return the number of failures, and the requests that it counted."""
-    judge = Judge(WORK / "failures" / mode)
-    with serving(mode) as service:
-        reference = ask(service)
-        cases = [*CASES, *(PRODUCTION_CASES if mode == "production" else ())]
-        started = time.monotonic()
-        asyncio.run(send_all(service.port, cases, judge))
-        print(f"{mode}: {len(cases)} handmade exchanges took {time.monotonic() - started:.0f} s", flush=True)
-        before, started = service.resident_mib(), time.monotonic()
-        sent = asyncio.run(send_all(service.port, randomly(round(count * (1 - SCHEMATHESIS_SHARE)), seed), judge))
-        print(f"{mode}: {sent:,} random exchanges took {time.monotonic() - started:.0f} s", flush=True)
-        between, started = service.resident_mib(), time.monotonic()
-        failures = judge.failures + run_schemathesis(service, round(count * SCHEMATHESIS_SHARE), seed)
-        print(f"{mode}: schemathesis took {time.monotonic() - started:.0f} s", flush=True)
-        faults = find_faults(service, reference)
-        after, counts = service.resident_mib(), service.counts()
-    print(f"{mode}: resident MiB {before:.0f}, then {between:.0f}, then {after:.0f}")
+def attack(mode: str, count: int, number: int) -> int:
+    """Send it all to the service in one mode; return the number of failures."""
+    with serving(WORK / f"{mode}.log", MODES[mode]) as service:
+        reference, client, started = self_description(service), Client(service.port), time.monotonic()
+        failures = send_cases(client, mode)
+        before = service.resident_mib()
+        failures += send_generated(client, round(count * (1 - SCHEMATHESIS_SHARE)), number)
+        failures += run_schemathesis(service, round(count * SCHEMATHESIS_SHARE), number)
+        faults = list(find_faults(service, reference))
+        print(f"{mode}: {counts(service).total():,} requests counted in {time.monotonic() - started:.0f} s", end="; ")
+        print(f"resident MiB {before:.0f}, then {service.resident_mib():.0f}", flush=True)
     for fault in faults[:20]:
         print(f"FAILED {mode}: {fault}")
-    return failures + len(faults), counts
-
-
-def print_counts(counts: Counter[tuple[str, str, int]]) -> None:
-    """Print a row a route, a column a status."""
-    statuses = sorted({status for _, _, status in counts})
-    print(f"{'route':40}" + "".join(f"{status:>8}" for status in statuses) + "     all")
-    for route in sorted({route for _, route, _ in counts}):
-        row = Counter({s: sum(n for (_, r, t), n in counts.items() if (r, t) == (route, s)) for s in statuses})
-        print(f"{route:40}" + "".join(f"{row[status]:>8,}" for status in statuses) + f"{row.total():>8,}")
-    print(f"{counts.total():,} requests counted by the service")
+    return failures + len(faults)
 
 
 def main() -> None:
-    """Besiege the service in every mode."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Attack the service in every mode."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("requests", type=int, nargs="?", default=10_000)
-    parser.add_argument("--seed", default="1")
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mode", choices=MODES)
     arguments = parser.parse_args()
-    shutil.rmtree(WORK, ignore_errors=True)
     modes = [arguments.mode] if arguments.mode else list(MODES)
-    failures, counts = 0, Counter[tuple[str, str, int]]()
-    for mode in modes:
-        failed, counted = besiege(mode, arguments.requests // len(modes), f"{arguments.seed}/{mode}")
-        failures, counts = failures + failed, counts + counted
-    print_counts(counts)
+    failures = sum(attack(mode, arguments.requests // len(modes), arguments.seed) for mode in modes)
     print(f"{failures} failures" if failures else "no failure")
     sys.exit(bool(failures))
 

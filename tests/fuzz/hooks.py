@@ -5,9 +5,10 @@ import os
 from typing import Any
 
 import schemathesis
-from judge import find_fault
-from markers import MARKERS
-from wire import Answer
+
+from tests.fuzz.judge import find_fault
+from tests.fuzz.markers import MARKERS
+from tests.fuzz.sending import Answer
 
 VERSION = "SERVED_VERSION"
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -21,7 +22,7 @@ def _marked(found: Any, *, inside: bool = False) -> Any:
         marker = MARKERS[len(found) % 2]
         return (marker + found)[: max(len(found), len(marker))]
     if isinstance(found, list):
-        return [_marked(one, inside=inside) for one in found]
+        return [_marked(item, inside=inside) for item in found]
     if isinstance(found, dict):
         return {key: _marked(one, inside=key in _NAMES) for key, one in found.items()}
     return found

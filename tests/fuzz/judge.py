@@ -1,53 +1,17 @@
-"""What every answer must be, whatever was asked."""
+"""What every answer must be, whatever was sent."""
 
 import csv
 import io
 import json
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
-from markers import find_marker
-from wire import Answer, Exchange
+from tests.fuzz.markers import find_marker
+from tests.fuzz.sending import Answer
 
 _STATUSES = frozenset({200, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 503})
 _REQUIRED = {"type": str, "title": str, "status": int, "detail": str}
 _OPTIONAL = {"errors": list, "error": str}
-_SHOWN = 20
-_SHOWN_BYTES = 1500
 _SECURITY = ("x-content-type-options", "content-security-policy", "referrer-policy", "cache-control")
-
-
-class Judge:
-    """Collects what was answered, and what was wrong with it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.answers: Counter[int] = Counter()
-        self.failures = 0
-
-    def hear(self, exchange: Exchange, answers: list[Answer]) -> None:
-        """Judge the answers to an exchange."""
-        self.answers.update(answer.status for answer in answers)
-        for answer in answers:
-            if fault := find_fault(answer, exchange.statuses):
-                self.fail(exchange, fault, answer)
-                return
-        statuses = tuple(answer.status for answer in answers)
-        if exchange.order and statuses != exchange.order[: len(statuses)]:
-            self.fail(exchange, f"statuses {statuses}, not {exchange.order}")
-
-    def fail(self, exchange: Exchange, reason: str, answer: Answer | None = None) -> None:
-        """Print a failure and keep the whole request for a repetition."""
-        self.failures += 1
-        if self.failures > _SHOWN:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{self.failures:02d}.http"
-        path.write_bytes(exchange.data)
-        print(f"FAILED {exchange.what}: {reason}\n  sent ({path}): {exchange.data[:_SHOWN_BYTES]!r}")
-        if answer:
-            print(f"  answer: {answer.status} {answer.headers} {answer.body[:_SHOWN_BYTES]!r}")
 
 
 def find_fault(answer: Answer, statuses: frozenset[int] = frozenset()) -> str | None:
@@ -87,7 +51,7 @@ def _fault_of_fields(problem: Any, status: int) -> str | None:
         return "a problem that says too little"
     if problem.get("error", problem["detail"]) != problem["detail"]:
         return "error and detail differ"
-    if not all(set(one) == {"field", "detail"} for one in problem.get("errors", [])):
+    if not all(set(entry) == {"field", "detail"} for entry in problem.get("errors", [])):
         return "an entry of errors has other fields than documented"
     return None
 
@@ -96,16 +60,16 @@ def _fault_of_body(answer: Answer) -> str | None:
     media_type = answer.headers.get("content-type", "").partition(";")[0]
     try:
         if media_type == "application/x-ndjson":
-            told = [_without_id(_read_json(line)) for line in answer.body.splitlines()]
+            found = [_without_id(_read_json(line)) for line in answer.body.splitlines()]
         elif media_type == "text/csv":
-            told = _errors_of_rows(answer.body)
+            found = _errors_of_rows(answer.body)
         elif media_type == "application/json":
-            told = [_without_id(_read_json(answer.body))] if answer.body else []
+            found = [_without_id(_read_json(answer.body))] if answer.body else []
         else:
-            told = []
+            found = []
     except (ValueError, LookupError, csv.Error) as error:
         return f"not {media_type}: {type(error).__name__}"
-    return "a name stands in the answer" if find_marker(json.dumps(told).encode()) else None
+    return "a name stands in the answer" if find_marker(json.dumps(found).encode()) else None
 
 
 def _errors_of_rows(body: bytes) -> list[str]:
@@ -118,9 +82,9 @@ def _errors_of_rows(body: bytes) -> list[str]:
     return [row[-1] for row in rows[1:]]
 
 
-def _without_id(said: Any) -> Any:
+def _without_id(answer: Any) -> Any:
     """Return an answer or a line without what is the client's own, given back on purpose."""
-    return {key: value for key, value in said.items() if key != "id"} if isinstance(said, dict) else said
+    return {key: value for key, value in answer.items() if key != "id"} if isinstance(answer, dict) else answer
 
 
 def _read_json(content: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Words that stand in every generated name, and the search for them where no name may be."""
+"""Words that stand in every name that is sent, and the search for them where no name may be."""
 
 import json
 from urllib.parse import quote

@@ -1,0 +1,1 @@
+"""What clients send by mistake, for every route: made by hand, and generated."""
