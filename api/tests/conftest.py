@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +49,14 @@ def free_port() -> int:
 def start(bundle: Path, log: Path, **settings: str) -> Server:
     """Start `python -m api` on a free port and wait until it is ready."""
     port = free_port()
-    values = {"PORT": str(port), "BUNDLE_DIR": str(bundle), **settings}
-    environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in values.items()}
+    return launch(["-m", "api"], port, log, PORT=str(port), BUNDLE_DIR=str(bundle), **settings)
+
+
+def launch(arguments: Sequence[str], port: int, log: Path, **settings: str) -> Server:
+    """Start Python with arguments that make it serve on a port, and wait until it is ready."""
+    environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in settings.items()}
     with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-m", "api"], cwd=ROOT, env=environment, stderr=file)
+        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environment, stderr=file)
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
     deadline = time.monotonic() + 60
     while True:
