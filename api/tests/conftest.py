@@ -1,5 +1,6 @@
 """A real server in a process of its own, on a bundle trained here in seconds."""
 
+import math
 import os
 import socket
 import subprocess
@@ -75,6 +76,12 @@ def stop(server: Server) -> int:
     server.client.close()
     server.process.terminate()
     return server.process.wait(timeout=30)
+
+
+def metric_sum(client: httpx.Client, line_start: str) -> float:
+    """Return the sum of the metrics whose line starts so."""
+    lines = client.get("/metrics").text.splitlines()
+    return math.fsum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(line_start))
 
 
 @pytest.fixture(scope="session")

@@ -158,9 +158,19 @@ def test_a_page_of_a_named_origin_may_ask_with_a_key(guarded: Server) -> None:
     assert refused.status_code == 400
     assert refused.headers["content-type"] == "application/problem+json"
     assert "access-control-allow-origin" not in refused.headers
-    answer = guarded.client.post(ROUTE, json=BODY, headers={"origin": "https://page.example"})
-    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "https://page.example")
-    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(("key", "status"), [(KEY, 200), ("wrong", 401)])
+@pytest.mark.parametrize(("path", "body"), [(ROUTE, BODY), ("/v1/predict", {"names": ["Jordan"]})])
+def test_a_page_reads_an_answer_if_its_origin_is_named(
+    guarded: Server, path: str, body: dict[str, object], key: str, status: int
+) -> None:
+    for origin in ("https://page.example", "https://other.example"):
+        answer = guarded.client.post(path, json=body, headers={"origin": origin, "x-api-key": key})
+        assert answer.status_code == status
+        allowed = origin if origin == "https://page.example" else None
+        assert answer.headers.get("access-control-allow-origin") == allowed
+        assert "access-control-allow-credentials" not in answer.headers
 
 
 def test_no_page_may_ask_unless_its_origin_is_named(client: httpx.Client) -> None:

@@ -16,7 +16,7 @@ import pytest
 from onnx import TensorProto
 
 from api.tests import networks
-from api.tests.conftest import ENDINGS, Server, start, stop
+from api.tests.conftest import ENDINGS, Server, metric_sum, start, stop
 from api.tests.test_reload import served_version, until
 from model.artifacts import Bundle, read_bundle, write_bundle
 from model.explain.similar_names import build_index
@@ -220,9 +220,7 @@ def _promote_good(store: Store, good: Bundle, new: Path) -> str:
 
 
 def _refusals(server: Server) -> float:
-    metric = 'model_reloads_total{outcome="refused"} '
-    (line,) = (line for line in server.client.get("/metrics").text.splitlines() if line.startswith(metric))
-    return float(line.removeprefix(metric))
+    return metric_sum(server.client, 'model_reloads_total{outcome="refused"} ')
 
 
 def _logged_refusals(server: Server) -> list[str]:

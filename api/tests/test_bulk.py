@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-import math
 import re
 import socket
 import struct
@@ -30,7 +29,7 @@ from api.formats.streaming import Answers, BulkResponse
 from api.lifecycle import Lifecycle
 from api.observability.metrics import Metrics
 from api.schemas.predict import StreamedError, StreamedPrediction
-from api.tests.conftest import Server, start, stop
+from api.tests.conftest import Server, metric_sum, start, stop
 
 STREAM = "/v1/predict/stream"
 FILE = "/v1/predict/file"
@@ -484,11 +483,6 @@ def _memory(server: Server, field: str) -> int:
     return int(kib) * 1024
 
 
-def _metric(client: httpx.Client, line_start: str) -> float:
-    lines = client.get("/metrics").text.splitlines()
-    return math.fsum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(line_start))
-
-
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is Linux's to tell")
 @pytest.mark.parametrize(("path", "headers", "begin"), [(STREAM, NDJSON, b'"'), (FILE, CSV, b'name\n"')])
 def test_a_line_of_50_mb_is_not_kept(server: Server, path: str, headers: dict[str, str], begin: bytes) -> None:
@@ -517,19 +511,19 @@ def _say_as_much_as_is_taken(conversation: Conversation, piece: bytes) -> int:
 
 def test_who_does_not_read_is_kept_waiting_and_may_leave(server: Server) -> None:
     counter = f'http_requests_total{{method="POST",route="{STREAM}",status="499"}}'
-    requests, answered = _metric(server.client, counter), _metric(server.client, "predictions_total{")
+    requests, answered = metric_sum(server.client, counter), metric_sum(server.client, "predictions_total{")
     conversation = Conversation(server)
     conversation.socket.settimeout(1)
     sent = _say_as_much_as_is_taken(conversation, b'"Jordan"\n' * 10_000)
     assert sent < 1000
     assert server.client.get("/livez").status_code == 200
-    assert _metric(server.client, counter) == requests
+    assert metric_sum(server.client, counter) == requests
     conversation.vanish()
     deadline = time.monotonic() + 30
-    while _metric(server.client, counter) == requests:
+    while metric_sum(server.client, counter) == requests:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert _metric(server.client, "predictions_total{") - answered < sent * 10_000
+    assert metric_sum(server.client, "predictions_total{") - answered < sent * 10_000
     log = [json.loads(line) for line in server.read_log().splitlines()]
     assert not [line for line in log if line["level"] not in {"DEBUG", "INFO"}]
 
@@ -537,13 +531,13 @@ def test_who_does_not_read_is_kept_waiting_and_may_leave(server: Server) -> None
 @pytest.mark.parametrize("said", [b"", b'"Jor'])
 def test_who_leaves_before_the_answer_is_no_failure_of_the_service(server: Server, said: bytes) -> None:
     counter = f'http_requests_total{{method="POST",route="{STREAM}",status="499"}}'
-    before = _metric(server.client, counter)
+    before = metric_sum(server.client, counter)
     conversation = Conversation(server)
     if said:
         conversation.say(said)
     conversation.vanish()
     deadline = time.monotonic() + 30
-    while _metric(server.client, counter) == before:
+    while metric_sum(server.client, counter) == before:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

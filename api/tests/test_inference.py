@@ -62,12 +62,6 @@ def _read(answer: httpx.Response) -> dict[str, list[Any]]:
     return found
 
 
-def _count(client: httpx.Client, start: str) -> float:
-    """Return the sum of the metrics whose line starts so."""
-    lines = client.get("/metrics").text.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
-
-
 def test_it_says_what_the_own_route_says(client: httpx.Client) -> None:
     options = {"top_k": 2, "prior": "uniform"}
     own = client.post("/v1/predict", json={"names": NAMES, **options}).json()["predictions"]

@@ -1,10 +1,12 @@
 import json
 import math
+from collections import Counter
+from functools import partial
 
 import httpx
 import pytest
 
-from api.tests.conftest import ENDINGS, Server
+from api.tests.conftest import ENDINGS, Server, metric_sum
 
 
 def test_check_service_says_what_it_always_said(client: httpx.Client) -> None:
@@ -48,10 +50,7 @@ def test_a_query_that_is_not_utf8_is_refused(client: httpx.Client, method: str, 
 
 
 def test_metrics_count_by_route_template_and_label_and_never_hold_a_path(client: httpx.Client) -> None:
-    def value(line_start: str) -> float:
-        lines = client.get("/metrics").text.splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(line_start))
-
+    value = partial(metric_sum, client)
     counter = 'http_requests_total{method="POST",route="/get_prediction",status="200"}'
     requests, predictions = value(counter), value("predictions_total{")
     client.post("/get_prediction", json={"name": "Jordan"})
@@ -70,6 +69,21 @@ def test_metrics_count_by_route_template_and_label_and_never_hold_a_path(client:
     assert "Jordan" not in text
     for label in ENDINGS:
         assert f'predictions_total{{label="{label}"}}' in text
+
+
+@pytest.mark.parametrize("repeats", [1, 4], ids=["few names", "many names"])
+def test_names_count_by_their_most_probable_label_and_abstentions_by_reason(client: httpx.Client, repeats: int) -> None:
+    reasons = ("unfamiliar", "unknown characters")
+    series = {label: f'predictions_total{{label="{label}"}}' for label in ENDINGS}
+    series |= {reason: f'abstentions_total{{reason="{reason}"}}' for reason in reasons}
+    before = {what: metric_sum(client, line_start) for what, line_start in series.items()}
+    body = {"names": ["Berson", "Мария", "qxzvw"] * repeats, "top_k": len(ENDINGS)}
+    predictions = client.post("/v1/predict", json=body).json()["predictions"]
+    expected = Counter(prediction["labels"][0] for prediction in predictions if prediction["labels"])
+    expected.update(prediction["abstained"] for prediction in predictions if prediction["abstained"])
+    counted = {what: metric_sum(client, line_start) - before[what] for what, line_start in series.items()}
+    assert counted == {what: expected[what] for what in series}
+    assert all(expected[reason] for reason in reasons)
 
 
 def test_log_is_json_and_holds_no_name(client: httpx.Client, server: Server) -> None:
