@@ -68,7 +68,7 @@ def guarded(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         [("x-api-key", KEY), ("authorization", "Basic cHJveHk6cHJveHk=")],
     ],
 )
-def test_a_key_opens(guarded: Server, headers: list[tuple[str, str]]) -> None:
+def test_a_known_key_is_accepted(guarded: Server, headers: list[tuple[str, str]]) -> None:
     assert guarded.client.post(ROUTE, json=BODY, headers=headers).status_code == 200
 
 
@@ -110,7 +110,7 @@ def test_whitespace_around_a_key_is_none_of_it(guarded: Server, header: str) -> 
     ],
 )
 @pytest.mark.parametrize("path", [ROUTE, "/v1/explain", "/no-such-route"])
-def test_nothing_else_opens(guarded: Server, headers: list[tuple[str, str | bytes]], path: str) -> None:
+def test_any_other_key_is_refused(guarded: Server, headers: list[tuple[str, str | bytes]], path: str) -> None:
     encoded = [(name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in headers]
     answer = guarded.client.post(path, json=BODY, headers=encoded)
     assert answer.status_code == 401
@@ -140,7 +140,7 @@ def test_operators_and_documentation_need_no_key(guarded: Server) -> None:
         assert guarded.client.get(path).status_code != 401
 
 
-def test_no_key_and_no_callers_name_gets_out(guarded: Server) -> None:
+def test_logs_and_metrics_hold_no_key_and_no_callers_name(guarded: Server) -> None:
     for key in (KEY, OTHER, "wrong-key"):
         guarded.client.post(f"{ROUTE}?key={key}", json=BODY, headers={"authorization": f"Bearer {key}"})
         guarded.client.get(f"/v1/similar/{key}?name={key}", headers={"x-api-key": key})
@@ -278,7 +278,7 @@ def test_a_file_that_is_no_list_of_keys_leaves_the_old_ones(tmp_path: Path, capl
     assert _identify(keys, OTHER).name == "other"
 
 
-def test_what_has_not_changed_is_told_once(
+def test_an_unchanged_key_file_is_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_file, "_CHECK_SECONDS", 0.01)

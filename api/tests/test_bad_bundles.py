@@ -191,7 +191,7 @@ def test_a_bundle_that_is_copied_slowly_loads_once_it_is_whole(
     assert len(_logged_refusals(of_place)) - lines <= 4
 
 
-def test_a_read_that_blocks_keeps_neither_answers_nor_the_end(good: Bundle, tmp_path: Path) -> None:
+def test_a_blocking_read_delays_neither_answers_nor_shutdown(good: Bundle, tmp_path: Path) -> None:
     place, opened = _write_good(tmp_path / "place", good), Event()
     server = start(place, tmp_path / "log")
     before = signal.signal(signal.SIGIO, lambda *_: opened.set())

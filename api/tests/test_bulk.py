@@ -60,8 +60,8 @@ def _predict(client: httpx.Client, names: Sequence[str], **parameters: Any) -> l
     return predictions
 
 
-class Conversation:
-    """A client that sends and reads as a test tells it."""
+class StreamClient:
+    """A client that sends chunks and reads the answer piece by piece."""
 
     def __init__(self, server: Server, path: str = STREAM, content_type: str = "application/x-ndjson") -> None:
         self.socket = socket.socket()
@@ -74,17 +74,17 @@ class Conversation:
         self.socket.sendall(head.encode())
         self._answer = self.socket.makefile("rb")
 
-    def say(self, piece: bytes) -> None:
+    def send(self, piece: bytes) -> None:
         self.socket.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
 
-    def hear_head(self) -> bytes:
+    def receive_head(self) -> bytes:
         return b"".join(iter(self._answer.readline, b"\r\n"))
 
-    def hear(self) -> bytes:
+    def receive(self) -> bytes:
         size = int(self._answer.readline(), 16)
         return self._answer.read(size + 2)[:-2]
 
-    def vanish(self) -> None:
+    def reset(self) -> None:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, not end
         self._answer.close()
         self.socket.close()
@@ -148,13 +148,13 @@ def test_a_bad_line_costs_an_error_and_not_the_stream(client: httpx.Client, line
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b" \r\n\n\t"])
-def test_nothing_asked_is_nothing_answered(client: httpx.Client, body: bytes) -> None:
+def test_an_empty_stream_gets_an_empty_answer(client: httpx.Client, body: bytes) -> None:
     assert _stream(client, body) == []
 
 
 def test_an_id_comes_back_as_it_was(client: httpx.Client) -> None:
     ids = ['"a\\u00e9"', "1e400", "123456789012345678901234567890", "0.10", "null", '{"b": [1, {}]}']
-    body = "\n".join(f'{{"name": "Jordan", "id": {one}}}' for one in ids)
+    body = "\n".join(f'{{"name": "Jordan", "id": {given}}}' for given in ids)
     answer = client.post(STREAM, content=body, headers=NDJSON)
     assert [line.partition('"id":')[2][:-1] for line in answer.text.splitlines()] == ids
 
@@ -192,15 +192,15 @@ def test_what_is_wrong_from_the_start_is_a_problem(
 
 
 def test_each_line_is_answered_while_the_next_is_not_sent_yet(server: Server) -> None:
-    conversation = Conversation(server)
-    conversation.say(b'"Jordan"\n"Kowal')
-    assert conversation.hear_head().startswith(b"HTTP/1.1 200 ")
-    first = conversation.hear()
+    sender = StreamClient(server)
+    sender.send(b'"Jordan"\n"Kowal')
+    assert sender.receive_head().startswith(b"HTTP/1.1 200 ")
+    first = sender.receive()
     assert first.count(b"\n") == 1
-    conversation.say(b'ska"\n')
-    second = conversation.hear()
+    sender.send(b'ska"\n')
+    second = sender.receive()
     assert [json.loads(first), json.loads(second)] == _predict(server.client, ["Jordan", "Kowalska"])
-    conversation.vanish()
+    sender.reset()
 
 
 # --- rows
@@ -414,7 +414,7 @@ async def _ask(response: BulkResponse, chunks: Sequence[bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["lines", "rows"])
-def test_each_batch_waits_until_it_is_let_in(served: ServedModel, kind: str) -> None:
+def test_each_batch_is_charged_before_it_is_answered(served: ServedModel, kind: str) -> None:
     charged: list[int] = []
 
     async def charge(n: int) -> None:
@@ -435,7 +435,7 @@ def test_each_batch_waits_until_it_is_let_in(served: ServedModel, kind: str) -> 
     assert charged == [256, 44, 1]
 
 
-def test_a_stream_ends_by_itself_when_the_service_does(served: ServedModel) -> None:
+def test_a_stream_ends_when_the_service_drains(served: ServedModel) -> None:
     """It says where to go on, once its grace is over."""
     lifecycle, body = Lifecycle(), [b'"Jordan"\n' * 256, b'"Jordan"\n', b'"Jordan"\n']
 
@@ -500,25 +500,25 @@ def test_a_line_of_50_mb_is_not_kept(server: Server, path: str, headers: dict[st
     assert _memory(server, "VmHWM") - before < 8_000_000
 
 
-def _say_as_much_as_is_taken(conversation: Conversation, piece: bytes) -> int:
-    for said in range(1000):
+def _send_until_blocked(sender: StreamClient, piece: bytes) -> int:
+    for n_sent in range(1000):
         try:
-            conversation.say(piece)
+            sender.send(piece)
         except TimeoutError:
-            return said
+            return n_sent
     return 1000
 
 
-def test_who_does_not_read_is_kept_waiting_and_may_leave(server: Server) -> None:
+def test_a_client_that_does_not_read_gets_backpressure_and_may_disconnect(server: Server) -> None:
     counter = f'http_requests_total{{method="POST",route="{STREAM}",status="499"}}'
     requests, answered = metric_sum(server.client, counter), metric_sum(server.client, "predictions_total{")
-    conversation = Conversation(server)
-    conversation.socket.settimeout(1)
-    sent = _say_as_much_as_is_taken(conversation, b'"Jordan"\n' * 10_000)
+    sender = StreamClient(server)
+    sender.socket.settimeout(1)
+    sent = _send_until_blocked(sender, b'"Jordan"\n' * 10_000)
     assert sent < 1000
     assert server.client.get("/livez").status_code == 200
     assert metric_sum(server.client, counter) == requests
-    conversation.vanish()
+    sender.reset()
     deadline = time.monotonic() + 30
     while metric_sum(server.client, counter) == requests:
         assert time.monotonic() < deadline
@@ -528,14 +528,14 @@ def test_who_does_not_read_is_kept_waiting_and_may_leave(server: Server) -> None
     assert not [line for line in log if line["level"] not in {"DEBUG", "INFO"}]
 
 
-@pytest.mark.parametrize("said", [b"", b'"Jor'])
-def test_who_leaves_before_the_answer_is_no_failure_of_the_service(server: Server, said: bytes) -> None:
+@pytest.mark.parametrize("piece", [b"", b'"Jor'])
+def test_a_client_that_disconnects_early_is_no_failure(server: Server, piece: bytes) -> None:
     counter = f'http_requests_total{{method="POST",route="{STREAM}",status="499"}}'
     before = metric_sum(server.client, counter)
-    conversation = Conversation(server)
-    if said:
-        conversation.say(said)
-    conversation.vanish()
+    sender = StreamClient(server)
+    if piece:
+        sender.send(piece)
+    sender.reset()
     deadline = time.monotonic() + 30
     while metric_sum(server.client, counter) == before:
         assert time.monotonic() < deadline
@@ -577,19 +577,19 @@ def test_a_declared_length_over_the_bound_is_refused_unread(bounded: Server) -> 
 def test_a_body_that_grows_over_the_bound_ends_with_an_error(
     *, bounded: Server, path: str, content_type: str, begin: bytes, piece: bytes, error: bytes
 ) -> None:
-    conversation = Conversation(bounded, path, content_type)
-    conversation.say(begin)
-    conversation.hear_head()
-    heard = [conversation.hear()]
-    assert b"at most" not in heard[0]
-    conversation.say(piece)
-    while heard[-1]:
-        heard.append(conversation.hear())
-    *_, last = b"".join(heard).splitlines()
+    sender = StreamClient(bounded, path, content_type)
+    sender.send(begin)
+    sender.receive_head()
+    received = [sender.receive()]
+    assert b"at most" not in received[0]
+    sender.send(piece)
+    while received[-1]:
+        received.append(sender.receive())
+    *_, last = b"".join(received).splitlines()
     assert re.fullmatch(
         re.escape(error) + rb" request body may have at most \d+ bytes\.(\"}}| Rows answered: \d+\.)", last
     )
-    conversation.vanish()
+    sender.reset()
 
 
 def test_files_and_streams_have_bounds_of_their_own(client: httpx.Client) -> None:

@@ -86,7 +86,7 @@ def _rss_mb(server: Server) -> float:
         "idle after an answer",
     ],
 )
-def test_who_stands_still_is_closed(strict: Server, sent: bytes, status: int | None) -> None:
+def test_a_connection_that_times_out_is_closed(strict: Server, sent: bytes, status: int | None) -> None:
     with _connect(strict) as connection:
         connection.sendall(sent)
         answer = _read_all(connection)
@@ -96,7 +96,7 @@ def test_who_stands_still_is_closed(strict: Server, sent: bytes, status: int | N
         assert b"application/problem+json" in answer
 
 
-def test_who_drips_is_closed_too(strict: Server) -> None:
+def test_a_client_that_sends_byte_by_byte_times_out(strict: Server) -> None:
     with _connect(strict) as connection:
         try:
             for byte in HEAD + b"content-length: 18\r\n\r\n" + BODY:
@@ -108,7 +108,7 @@ def test_who_drips_is_closed_too(strict: Server) -> None:
     assert _statuses(answer) == [408]
 
 
-def test_who_never_reads_is_closed(strict: Server) -> None:
+def test_a_client_that_never_reads_is_disconnected(strict: Server) -> None:
     with _connect(strict) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.setblocking(False)
@@ -203,7 +203,7 @@ FAILED_LINES = ('"level":"ERROR"', '"level": "ERROR"', "Traceback")
         (EXPLAIN + REQUEST.replace(b"host: x", b"host: x\r\nexpect: 100-continue"), [200, 100, 200]),
     ],
 )
-def test_what_is_refused_waits_for_the_answers_before_it(strict: Server, sent: bytes, statuses: list[int]) -> None:
+def test_a_refusal_keeps_its_place_in_the_pipeline(strict: Server, sent: bytes, statuses: list[int]) -> None:
     with _connect(strict) as connection:
         connection.sendall(sent)
         answer = _read_all(connection)
@@ -211,7 +211,7 @@ def test_what_is_refused_waits_for_the_answers_before_it(strict: Server, sent: b
     assert not any(sign in strict.read_log() for sign in FAILED_LINES)
 
 
-def test_who_ends_a_stream_after_its_answer_is_closed(strict: Server) -> None:
+def test_the_end_of_a_stream_that_was_refused_closes_its_connection(strict: Server) -> None:
     with _connect(strict) as connection:
         connection.sendall(CHUNKED.replace(b"x-ndjson", b"json"))
         answer = connection.recv(65536)
@@ -220,7 +220,7 @@ def test_who_ends_a_stream_after_its_answer_is_closed(strict: Server) -> None:
     assert _statuses(answer) == [415]
 
 
-def test_half_an_answer_does_not_look_whole(strict: Server) -> None:
+def test_a_truncated_answer_has_no_final_chunk(strict: Server) -> None:
     with _connect(strict) as connection:
         connection.sendall(CHUNKED + b'9\r\n"Jordan"\n\r\n')
         answer = b""
@@ -234,7 +234,7 @@ def test_half_an_answer_does_not_look_whole(strict: Server) -> None:
     assert not any(sign in strict.read_log() for sign in FAILED_LINES)
 
 
-def test_a_body_that_waits_for_100_continue_is_asked_for(server: Server) -> None:
+def test_expect_100_continue_is_answered(server: Server) -> None:
     with _connect(server) as connection:
         connection.sendall(HEAD + b"expect: 100-continue\r\ncontent-length: 18\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 100")
@@ -251,7 +251,7 @@ def test_a_request_split_at_any_byte_is_answered(server: Server) -> None:
             assert _statuses(_read_one(connection)) == [200]
 
 
-def test_what_is_too_much_at_once_is_shed_and_probes_are_not(bundle: Path, tmp_path: Path) -> None:
+def test_excess_requests_are_shed_and_probes_are_answered(bundle: Path, tmp_path: Path) -> None:
     server = start(bundle, tmp_path / "log", MAX_CONCURRENCY="4")
     question = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
     *connections, probe = [_connect(server) for _ in range(51)]
@@ -278,7 +278,7 @@ def test_what_is_too_much_at_once_is_shed_and_probes_are_not(bundle: Path, tmp_p
     assert stop(server) == 0
 
 
-def test_a_connection_too_many_is_told_when_to_come_again(bundle: Path, tmp_path: Path) -> None:
+def test_a_surplus_connection_gets_503_with_retry_after(bundle: Path, tmp_path: Path) -> None:
     server = start(bundle, tmp_path / "log", MAX_CONNECTIONS="1")
     with _connect(server) as connection:
         connection.sendall(REQUEST)

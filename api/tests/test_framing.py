@@ -198,7 +198,7 @@ def _send_quietly(connection: socket.socket, data: bytes) -> None:
         return
 
 
-def test_who_pipelines_does_not_stall_probes(bundle: Path, tmp_path: Path) -> None:
+def test_a_pipelining_client_does_not_stall_probes(bundle: Path, tmp_path: Path) -> None:
     server = start(bundle, tmp_path / "log")
     stopped = threading.Event()
     attacker = threading.Thread(target=_pipeline_until, args=(stopped, _port(server)))
@@ -214,7 +214,7 @@ def test_who_pipelines_does_not_stall_probes(bundle: Path, tmp_path: Path) -> No
     assert waits[len(waits) // 2] <= REQUESTS_WHILE_A_PROBE_WAITS
 
 
-def test_who_pipelines_and_does_not_read_costs_no_memory(bundle: Path, tmp_path: Path) -> None:
+def test_a_pipelining_client_that_does_not_read_costs_no_memory(bundle: Path, tmp_path: Path) -> None:
     server = start(bundle, tmp_path / "log")
     memory = Path(f"/proc/{server.process.pid}/statm")
     before = int(memory.read_text().split()[1])
@@ -301,7 +301,7 @@ def test_a_half_closed_pipeline_is_answered(server: Server) -> None:
     assert _statuses(parse(exchange(_port(server), [data], half_close=True))) == [200] * len(POSTS)
 
 
-def test_half_a_request_and_half_a_close_is_none(server: Server) -> None:
+def test_a_truncated_request_of_a_half_closed_client_is_not_answered(server: Server) -> None:
     with connect(_port(server)) as connection:
         connection.sendall(_post("/get_prediction")[:-5])
         connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""The fast lane and the ordinary route answer alike, whatever is sent."""
+"""The hot path and the ordinary route answer alike, whatever is sent."""
 
 import json
 from typing import Any
@@ -7,8 +7,8 @@ import httpx
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-FAST = "application/json"
-ORDINARY = "application/json; charset=utf-8"  # the lane takes only the plain form
+HOT = "application/json"
+ORDINARY = "application/json; charset=utf-8"  # the hot path takes only the plain form
 SHARED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 NAMES = st.one_of(
@@ -48,14 +48,14 @@ def _send(client: httpx.Client, path: str, body: bytes, content_type: str) -> tu
 @example(body={"name": "Jordan", "n_predictions": 10**30})
 def test_get_prediction(client: httpx.Client, body: dict[str, Any]) -> None:
     raw = json.dumps(body).encode()
-    assert _send(client, "/get_prediction", raw, FAST) == _send(client, "/get_prediction", raw, ORDINARY)
+    assert _send(client, "/get_prediction", raw, HOT) == _send(client, "/get_prediction", raw, ORDINARY)
 
 
 @SHARED
 @given(body=BODIES["/v1/predict"])
 def test_v1_predict(client: httpx.Client, body: dict[str, Any]) -> None:
     raw = json.dumps(body).encode()
-    assert _send(client, "/v1/predict", raw, FAST) == _send(client, "/v1/predict", raw, ORDINARY)
+    assert _send(client, "/v1/predict", raw, HOT) == _send(client, "/v1/predict", raw, ORDINARY)
 
 
 @SHARED
@@ -71,14 +71,14 @@ def test_v1_predict(client: httpx.Client, body: dict[str, Any]) -> None:
 @example(raw=b'{"name": "Jordan", "n_predictions": 1e0}')
 @example(raw=b'{"name": "Jordan", "n_predictions": -0}')
 def test_bytes_that_may_be_json(client: httpx.Client, raw: bytes) -> None:
-    assert _send(client, "/get_prediction", raw, FAST) == _send(client, "/get_prediction", raw, ORDINARY)
+    assert _send(client, "/get_prediction", raw, HOT) == _send(client, "/get_prediction", raw, ORDINARY)
 
 
-def test_what_is_plainly_right_takes_the_fast_lane(client: httpx.Client) -> None:
+def test_an_ordinary_request_takes_the_hot_path(client: httpx.Client) -> None:
     """Else the comparisons above would compare the ordinary route with itself: its header order differs."""
-    fast, ordinary = (
+    hot, ordinary = (
         client.post("/get_prediction", content=b'{"name": "Jordan"}', headers={"content-type": kind})
-        for kind in (FAST, ORDINARY)
+        for kind in (HOT, ORDINARY)
     )
-    assert list(fast.headers) != list(ordinary.headers)
-    assert fast.content == ordinary.content
+    assert list(hot.headers) != list(ordinary.headers)
+    assert hot.content == ordinary.content

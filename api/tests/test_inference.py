@@ -34,7 +34,7 @@ def _packed(names: list[bytes]) -> bytes:
 
 
 def _binary(raw: bytes, n: int, size: int | None = None, **more: Any) -> tuple[bytes, dict[str, str]]:
-    """Return a body with a binary tensor of n names, said to have `size` bytes, and its headers."""
+    """Return a body with a binary tensor of n names, declared to have `size` bytes, and its headers."""
     tensor = _tensor([], shape=[n], parameters={"binary_data_size": len(raw) if size is None else size})
     del tensor["data"]
     head = json.dumps({"inputs": [tensor], **more}).encode()
@@ -45,10 +45,10 @@ def _read(answer: httpx.Response) -> dict[str, list[Any]]:
     """Return the values of every tensor, flat, in the order of the answer; all bytes of it are accounted for."""
     assert answer.status_code == 200, answer.text
     head_size = int(answer.headers.get("inference-header-content-length", len(answer.content)))
-    said = InferResponse.model_validate_json(answer.content[:head_size])
+    document = InferResponse.model_validate_json(answer.content[:head_size])
     rest = answer.content[head_size:]
     found: dict[str, list[Any]] = {}
-    for tensor in said.outputs:
+    for tensor in document.outputs:
         if tensor.parameters is None:
             assert tensor.data is not None
             found[tensor.name] = tensor.data
@@ -62,18 +62,18 @@ def _read(answer: httpx.Response) -> dict[str, list[Any]]:
     return found
 
 
-def test_it_says_what_the_own_route_says(client: httpx.Client) -> None:
+def test_it_answers_as_v1_predict_does(client: httpx.Client) -> None:
     options = {"top_k": 2, "prior": "uniform"}
-    own = client.post("/v1/predict", json={"names": NAMES, **options}).json()["predictions"]
+    expected = client.post("/v1/predict", json={"names": NAMES, **options}).json()["predictions"]
     body = {"inputs": [_tensor(NAMES)], "parameters": options}
-    said = _read(client.post(INFER, json=body))
-    assert list(said) == ["label", "log_probability", "probability", "abstained"]
-    for place, one in enumerate(own):
+    outputs = _read(client.post(INFER, json=body))
+    assert list(outputs) == ["label", "log_probability", "probability", "abstained"]
+    for place, prediction in enumerate(expected):
         row = slice(2 * place, 2 * place + 2)
-        assert said["label"][row] == (one["labels"] or ["", ""])
-        assert said["log_probability"][row] == pytest.approx(one["log_probabilities"] or [-1e9, -1e9])
-        assert said["probability"][row] == pytest.approx(one["probabilities"] or [0, 0])
-        assert said["abstained"][place] == (one["abstained"] or "")
+        assert outputs["label"][row] == (prediction["labels"] or ["", ""])
+        assert outputs["log_probability"][row] == pytest.approx(prediction["log_probabilities"] or [-1e9, -1e9])
+        assert outputs["probability"][row] == pytest.approx(prediction["probabilities"] or [0, 0])
+        assert outputs["abstained"][place] == (prediction["abstained"] or "")
 
 
 @pytest.mark.parametrize("n", [1, 3, 1000])
@@ -100,12 +100,12 @@ def test_outputs_are_those_asked_for_each_in_its_form(client: httpx.Client) -> N
 
 def test_abstaining_leaves_rows_that_no_client_takes_for_labels(client: httpx.Client) -> None:
     body = {"inputs": [_tensor(NAMES)], "parameters": {"abstain": True, "top_k": 3}}
-    said = _read(client.post(INFER, json=body))
-    assert any(said["abstained"])
-    for place, why in enumerate(said["abstained"]):
+    outputs = _read(client.post(INFER, json=body))
+    assert any(outputs["abstained"])
+    for place, why in enumerate(outputs["abstained"]):
         row = slice(3 * place, 3 * place + 3)
-        assert (said["label"][row] == [""] * 3) == bool(why)
-        assert (said["log_probability"][row] == [-1e9] * 3) == bool(why)
+        assert (outputs["label"][row] == [""] * 3) == bool(why)
+        assert (outputs["log_probability"][row] == [-1e9] * 3) == bool(why)
 
 
 def test_the_answer_names_its_request_and_its_version(client: httpx.Client) -> None:
@@ -120,22 +120,22 @@ def test_the_answer_names_its_request_and_its_version(client: httpx.Client) -> N
 
 
 def test_metadata_announces_what_is_answered(client: httpx.Client) -> None:
-    said = ModelMetadata.model_validate_json(client.get(MODEL).content)
-    assert client.get(f"{MODEL}/versions/{said.versions[0]}").json() == said.model_dump()
+    metadata = ModelMetadata.model_validate_json(client.get(MODEL).content)
+    assert client.get(f"{MODEL}/versions/{metadata.versions[0]}").json() == metadata.model_dump()
     outputs = client.post(INFER, json={"inputs": [_tensor(NAMES)]}).json()["outputs"]
     assert [(t["name"], t["datatype"], len(t["shape"])) for t in outputs] == [
-        (t.name, t.datatype, len(t.shape)) for t in said.outputs
+        (t.name, t.datatype, len(t.shape)) for t in metadata.outputs
     ]
     assert "binary_tensor_data" in client.get("/v2").json()["extensions"]
 
 
-def test_health_is_said_as_the_clients_read_it(client: httpx.Client) -> None:
+def test_health_has_the_shape_that_clients_read(client: httpx.Client) -> None:
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
     assert client.get(f"{MODEL}/ready").json() == {"name": "name-classifier", "ready": True}
 
 
-def test_what_other_servers_know_is_passed_over(client: httpx.Client) -> None:
+def test_parameters_of_other_servers_are_ignored(client: httpx.Client) -> None:
     tensor = _tensor(["Berson"], parameters={"content_type": "str"})
     body = {"model_name": "x", "id": None, "inputs": [tensor], "outputs": None, "parameters": {"priority": 1}}
     assert client.post(INFER, json=body).status_code == 200

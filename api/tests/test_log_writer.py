@@ -55,7 +55,7 @@ def _answers(client: httpx.Client, n: int) -> int:
     return sum(client.post("/get_prediction", json={"name": "Jordan"}).is_success for _ in range(n))
 
 
-def test_a_log_that_nobody_reads_stops_neither_answers_nor_the_end(bundle: Path, small_pipe: tuple[int, int]) -> None:
+def test_an_unread_log_stops_neither_answers_nor_shutdown(bundle: Path, small_pipe: tuple[int, int]) -> None:
     process, client = _start(bundle, small_pipe[1])
     assert _answers(client, 300) == 300
     assert client.get("/livez").is_success
@@ -64,7 +64,7 @@ def test_a_log_that_nobody_reads_stops_neither_answers_nor_the_end(bundle: Path,
     assert process.wait(timeout=20) == 0
 
 
-def test_a_log_that_nobody_can_write_to_is_survived_and_counted(bundle: Path, small_pipe: tuple[int, int]) -> None:
+def test_a_broken_log_pipe_stops_nothing_and_is_counted(bundle: Path, small_pipe: tuple[int, int]) -> None:
     process, client = _start(bundle, small_pipe[1])
     os.close(small_pipe[0])
     assert _answers(client, 20) == 20
@@ -74,7 +74,7 @@ def test_a_log_that_nobody_can_write_to_is_survived_and_counted(bundle: Path, sm
     assert process.wait(timeout=20) == 0
 
 
-def test_dropped_lines_are_counted_and_the_next_line_tells_how_many(small_pipe: tuple[int, int]) -> None:
+def test_dropped_lines_are_counted_and_reported_in_the_next_line(small_pipe: tuple[int, int]) -> None:
     reading, writing = small_pipe
     writer, lines = LogWriter(writing), [b"%06d %b\n" % (number, b"x" * 90) for number in range(12_000)]
     for line in lines:

@@ -38,14 +38,14 @@ def _metadata(bundle: Path) -> dict[str, Any]:
     return metadata
 
 
-def test_the_served_model_says_what_its_metadata_says(client: httpx.Client, bundle: Path) -> None:
-    said, metadata = client.get("/v1/model").json(), _metadata(bundle)
-    assert said["model_version"] == metadata["version"]
+def test_the_served_model_is_described_by_its_metadata(client: httpx.Client, bundle: Path) -> None:
+    document, metadata = client.get("/v1/model").json(), _metadata(bundle)
+    assert document["model_version"] == metadata["version"]
     for field in ("created_at", "architecture", "git_commit", "labels", "data", "metrics", "libraries"):
-        assert said[field] == metadata[field], field
-    assert said["parameters"] > 1000
-    assert said["request_id"]
-    assert said["calibration"] == {
+        assert document[field] == metadata[field], field
+    assert document["parameters"] > 1000
+    assert document["request_id"]
+    assert document["calibration"] == {
         "temperature": metadata["temperature"],
         "expected_calibration_error": metadata["metrics"]["test"]["expected_calibration_error"],
         "abstention_threshold": metadata["abstention_threshold"],
@@ -62,16 +62,16 @@ def test_a_plain_bundle_is_a_history_of_one(client: httpx.Client, bundle: Path) 
     assert str(bundle.parent) not in answer.text + client.get("/v1/model").text
 
 
-def test_a_store_tells_its_versions_and_what_happened(serving: Server, store: Store, bundle: Path) -> None:
+def test_a_store_lists_its_versions_and_its_history(serving: Server, store: Store, bundle: Path) -> None:
     first = _metadata(bundle)["version"]
     answer = serving.client.get("/v1/models")
-    said = answer.json()
-    assert {m["version"]: (m["champion"], m["served"]) for m in said["models"]} == {
+    document = answer.json()
+    assert {m["version"]: (m["champion"], m["served"]) for m in document["models"]} == {
         first: (False, False),
         OTHER: (True, True),
     }
-    assert said["model_version"] == OTHER
-    assert [(e["event"], e["version"], e["previous"]) for e in said["history"]] == [
+    assert document["model_version"] == OTHER
+    assert [(e["event"], e["version"], e["previous"]) for e in document["history"]] == [
         ("added", first, None),
         ("promoted", first, None),
         ("added", OTHER, first),
@@ -80,12 +80,12 @@ def test_a_store_tells_its_versions_and_what_happened(serving: Server, store: St
     assert str(store.path) not in answer.text
 
 
-def test_a_damaged_version_is_named_and_the_others_told(serving: Server, store: Store, bundle: Path) -> None:
+def test_a_damaged_version_is_named_and_the_others_are_listed(serving: Server, store: Store, bundle: Path) -> None:
     first = _metadata(bundle)["version"]
     (store.path / first / "metadata.json").write_text("{}", encoding="utf-8")
-    said = serving.client.get("/v1/models").json()
-    assert said["damaged"] == [first]
-    assert [model["version"] for model in said["models"]] == [OTHER]
+    document = serving.client.get("/v1/models").json()
+    assert document["damaged"] == [first]
+    assert [model["version"] for model in document["models"]] == [OTHER]
 
 
 @pytest.mark.parametrize("file", ["current", "ledger.jsonl"])

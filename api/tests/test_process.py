@@ -66,7 +66,7 @@ def test_serving_loads_neither_torch_nor_the_trainer() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_serving_leaves_nothing_at_home(bundle: Path, tmp_path: Path) -> None:
+def test_serving_writes_nothing_to_the_home_directory(bundle: Path, tmp_path: Path) -> None:
     """ONNX Runtime's telemetry would keep a device id there, and send it."""
     code = f"from pathlib import Path; from model.prediction import Predictor; Predictor.load(Path({str(bundle)!r}))"
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"HOME": str(tmp_path)}, check=True)

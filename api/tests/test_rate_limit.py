@@ -110,7 +110,7 @@ def test_a_list_of_names_is_admitted_whole_or_not_at_all_and_a_refused_one_costs
     assert "Too many names; try again in" in responses[1].json()["detail"]
 
 
-def test_a_list_that_no_quota_holds_is_told_so() -> None:
+def test_a_list_larger_than_the_quota_gets_no_retry_after() -> None:
     async def scenario(stack: Stack) -> list[httpx.Response]:
         return [await stack.get(names=names) for names in (101, 100)]
 

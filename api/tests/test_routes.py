@@ -9,7 +9,7 @@ import pytest
 from api.tests.conftest import ENDINGS, Server, metric_sum
 
 
-def test_check_service_says_what_it_always_said(client: httpx.Client) -> None:
+def test_check_service_answers_as_the_contract_says(client: httpx.Client) -> None:
     answer = client.get("/check_service")
     assert (answer.status_code, answer.json()) == (200, {"Message": "Hello world from service"})
 

@@ -28,7 +28,7 @@ PRODUCTION = {"ENVIRONMENT": "production", "API_KEYS": json.dumps(KEYS), "RATE_L
         ("GET", "/nowhere", 404),
     ],
 )
-def test_every_answer_tells_browsers_to_be_careful(client: httpx.Client, method: str, path: str, status: int) -> None:
+def test_every_answer_has_security_headers(client: httpx.Client, method: str, path: str, status: int) -> None:
     answer = client.request(method, path)
     assert answer.status_code == status
     expected = {

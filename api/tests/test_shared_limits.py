@@ -103,7 +103,7 @@ def test_windows_end_by_the_clock_of_redis(redis: Redis) -> None:
     _run(redis, scenario)
 
 
-def test_a_crowd_is_counted_exactly_over_one_connection(redis: Redis) -> None:
+def test_concurrent_charges_are_counted_exactly_over_one_connection(redis: Redis) -> None:
     async def scenario(counters: RedisCounters) -> None:
         async def charge_after(turns: int) -> Outcome:
             for _ in range(turns):

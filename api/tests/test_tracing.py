@@ -114,7 +114,7 @@ def test_the_callers_decision_not_to_sample_and_the_standard_names_hold(
     assert collector.services == {"mine"}
 
 
-def test_a_collector_that_never_answers_holds_nothing_up(
+def test_a_collector_that_never_answers_delays_nothing(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

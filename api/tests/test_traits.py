@@ -5,7 +5,7 @@ from api.routes.traits import ORDINARY, RouteTraits, traits, traits_of
 from api.settings import Settings
 
 
-def test_marks_are_found_by_template_and_the_rest_is_ordinary() -> None:
+def test_traits_are_found_by_template() -> None:
     router = APIRouter(prefix="/v9")
 
     @router.head("/quick")
@@ -19,7 +19,7 @@ def test_marks_are_found_by_template_and_the_rest_is_ordinary() -> None:
     assert traits_of([router]) == {"/v9/quick": RouteTraits(open=True, probe=True), "/v9/{name}/slow": ORDINARY}
 
 
-def test_what_needs_no_key_what_answers_under_load_and_what_streams() -> None:
+def test_open_probe_quiet_and_stream_routes() -> None:
     found = traits_of(routers(Settings()))
     probing = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics"}
     assert {path for path, route in found.items() if route.open} == {

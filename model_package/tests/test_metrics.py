@@ -104,7 +104,7 @@ def test_a_perfect_and_a_constant_predictor() -> None:
     assert np.isfinite(list(metric_intervals(constant, truth).values())).all()
 
 
-def test_a_label_without_names_has_no_say_and_anything_is_possible_for_it() -> None:
+def test_a_label_without_names_does_not_count_and_its_interval_is_unbounded() -> None:
     log_probs, truth = _answers(50)
     kept = truth != 2
     (row,) = (row for row in label_metrics(log_probs[kept], truth[kept], LABELS) if row.label == "C")

@@ -188,9 +188,7 @@ def test_a_kill_at_any_point_leaves_a_whole_champion_and_can_be_gone_on_from(
     assert step >= 9
 
 
-def test_of_promotions_at_the_same_time_one_wins_and_the_others_hear_of_it(
-    store: Store, bundles: dict[str, Path]
-) -> None:
+def test_of_concurrent_promotions_one_wins_and_the_others_are_refused(store: Store, bundles: dict[str, Path]) -> None:
     store.add(bundles[VERSIONS[3]])
     together = threading.Barrier(4)
 
