@@ -9,13 +9,29 @@ HEAD_TOO_LONG = Refusal(431, f"The head of a request may have at most {MAX_HEAD_
 NOT_HTTP = Refusal(400, "The request is not valid HTTP.")
 _HOST = Refusal(400, "A request needs one Host header.")
 _ENCODING = Refusal(400, "The only transfer encoding is chunked, in HTTP/1.1.")
+_MAX_LENGTH_DIGITS = 19
 _UPGRADE = {b"upgrade", b"http2-settings"}
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-def check_framing(url: bytes, version: str, headers: Headers) -> Refusal | None:
-    """Return why a head is too long or ambiguous, or None; names of headers are in lower case."""
+def trim(headers: list[tuple[bytes, bytes]]) -> None:
+    """Take off the white space behind values, which the parser leaves."""
+    for place, (name, value) in enumerate(headers):
+        if value[-1:] in b" \t":
+            headers[place] = name, value.rstrip(b" \t")
+
+
+def check_framing(received: bytes, method: bytes, url: bytes, version: str, headers: Headers) -> Refusal | None:
+    """Return why a head is too long or ambiguous, or None.
+
+    Args:
+        received: bytes that hold the head; the parser is lenient about its first line.
+        method: of the request.
+        url: target of the request.
+        version: of HTTP.
+        headers: trimmed, names in lower case.
+    """
     n_bytes, n_hosts = len(url), 0
     encodings = []
     for name, value in headers:
@@ -23,14 +39,17 @@ def check_framing(url: bytes, version: str, headers: Headers) -> Refusal | None:
         if name == b"host":
             n_hosts += 1
         elif name == b"transfer-encoding":
-            encodings.append(value.strip().lower())
+            encodings.append(value.lower())
+        elif name == b"content-length" and not (value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS):
+            return NOT_HTTP
     if n_bytes > MAX_HEAD_BYTES:
         return HEAD_TOO_LONG
     if n_hosts > 1 or (version == "1.1" and not n_hosts):
         return _HOST
     if encodings and (encodings != [b"chunked"] or version == "1.0"):
         return _ENCODING
-    return None if url.isascii() else NOT_HTTP
+    line = b"%s %s HTTP/%s" % (method, url, version.encode())
+    return None if url.isascii() and line in received else NOT_HTTP
 
 
 def head_without_upgrade(method: bytes, url: bytes, version: str, headers: Headers) -> bytes:

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.context import Refusal, end_connection
-from api.server.framing import HEAD_TOO_LONG, MAX_HEAD_BYTES, NOT_HTTP, check_framing, head_without_upgrade
+from api.server.framing import HEAD_TOO_LONG, MAX_HEAD_BYTES, NOT_HTTP, check_framing, head_without_upgrade, trim
 from api.server.limits import ConnectionLimits
 
 _MAX_PIPELINED = 16
@@ -61,6 +61,7 @@ class Connection(HttpToolsProtocol):
         self._closing = False  # nothing more is read
         self._receiving = self._in_head = self._is_last = False
         self._declined_upgrade = False
+        self._received = b""  # what the head that is being parsed stands in
         self._refusal = NOT_HTTP
         self._idle_bytes = self._unsent = 0  # received since a head or a part of a body was complete; not yet sent
         self._unsent_since = 0.0
@@ -83,6 +84,7 @@ class Connection(HttpToolsProtocol):
         if self._closing:
             return
         self._idle_bytes += len(data)
+        self._received = self._received + data if self._in_head else data
         try:
             while data:
                 data = self._feed(data)
@@ -111,26 +113,22 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
             raise _RefusedError
         super().on_message_begin()
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
-            self.timeout_keep_alive_task = None
+        self._stop_keep_alive_timer()
         self._receiving = self._in_head = True
         self._idle_bytes = 0
         self._deadline = self.loop.time() + self.limits.head_seconds
 
     def on_headers_complete(self) -> None:
         """Start the app, unless the framing is ambiguous or the request has to be parsed once more."""
-        self._in_head = False
-        self._idle_bytes = 0
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        trim(self.headers)
+        if refusal := check_framing(self._received, method, self.url, version, self.headers):
+            self._stop(refusal)
+        if self.parser.should_upgrade() and method != b"CONNECT":
             self._declined_upgrade = True
             return
-        version = self.parser.get_http_version()
-        if refusal := check_framing(self.url, version, self.headers):
-            self._stop(refusal)
         if self._is_reserve and self.url not in self.limits.probe_paths:
             self._stop(_BUSY)
-        self._is_last = not self.parser.should_keep_alive()
         is_http_1_0 = version == "1.0"
         if is_http_1_0:
             self.expect_100_continue = False
@@ -141,6 +139,10 @@ class Connection(HttpToolsProtocol):
             self.cycle.chunked_encoding = False
         if self._is_reserve:
             end_connection(cast(Scope, self.scope))
+        self._stop_keep_alive_timer()  # an answer that ended while the head came has started it
+        self._is_last = is_http_1_0 or not self.parser.should_keep_alive()
+        self._in_head = False
+        self._idle_bytes = 0
         self.headers = []  # trailers go here; the scope keeps the list of headers
         self._is_stream = self.scope["raw_path"] in self.limits.stream_paths
         self._deadline = self.loop.time() + self.limits.body_seconds
@@ -158,6 +160,9 @@ class Connection(HttpToolsProtocol):
             return
         self._receiving = False
         self._deadline = inf
+        if not self.parser.should_keep_alive():  # a trailer may say so too; the parser skips what follows
+            self._is_last = True
+            self.cycle.keep_alive = False
         super().on_message_complete()
 
     # --- what the server calls
@@ -192,13 +197,18 @@ class Connection(HttpToolsProtocol):
             method, version = self.parser.get_method(), self.parser.get_http_version()
             self.parser = httptools.HttpRequestParser(self)  # httptools drops the body that follows an upgrade
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
-            return head_without_upgrade(method, self.url, version, self.headers) + data[upgrade.args[0] :]
+            self._received = head_without_upgrade(method, self.url, version, self.headers) + data[upgrade.args[0] :]
+            return self._received
         return b""
+
+    def _stop_keep_alive_timer(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
 
     def _stop(self, refusal: Refusal) -> None:
         """Stop the parser and refuse the request."""
         self._refusal = refusal
-        self._in_head = True  # the app has not been started
         raise _RefusedError
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -218,6 +228,7 @@ class Connection(HttpToolsProtocol):
             self.url = b"/"
         end_connection(cast(Scope, self.scope), refusal)
         self.expect_100_continue = False
+        self.app = self._plain_app
         super().on_headers_complete()
         self._end_with_this_answer()
         super().on_message_complete()
