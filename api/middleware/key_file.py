@@ -11,8 +11,6 @@ from api.settings import Settings
 
 logger = logging.getLogger("api")
 
-_CHECK_SECONDS = 1.0
-
 
 class KeyFile:
     """The file that keys come from; without one, nothing is ever read."""
@@ -25,10 +23,10 @@ class KeyFile:
         self._content: str | None = None
         self._refused_for = ""
 
-    async def watch(self) -> None:
-        """Look every second whether the keys are others; a file that cannot be used leaves those that there are."""
+    async def watch(self, *, check_seconds: float = 1.0) -> None:
+        """Look regularly whether the keys are others; a file that cannot be used leaves those that there are."""
         while self._path:
-            await asyncio.sleep(_CHECK_SECONDS)
+            await asyncio.sleep(check_seconds)
             self._read(self._path, forced=False)
 
     def reload(self) -> None:

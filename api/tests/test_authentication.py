@@ -16,7 +16,6 @@ import pytest
 
 from api.context import Caller
 from api.key_list import ApiKey
-from api.middleware import key_file
 from api.middleware.api_keys import KeyRing
 from api.middleware.authentication import AuthenticationError, Authenticator
 from api.middleware.client_address import TrustedProxies
@@ -278,10 +277,7 @@ def test_a_file_that_is_no_list_of_keys_leaves_the_old_ones(tmp_path: Path, capl
     assert _identify(keys, OTHER).name == "other"
 
 
-def test_an_unchanged_key_file_is_reported_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(key_file, "_CHECK_SECONDS", 0.01)
+def test_an_unchanged_key_file_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "keys.json"
     path.write_text(_key_list(billing=KEY))
     settings, metrics = Settings(api_keys_file=path), Metrics()
@@ -290,7 +286,7 @@ def test_an_unchanged_key_file_is_reported_once(
     for change in (lambda: None, path.unlink, path.touch, lambda: path.write_text(_key_list(other=OTHER))):
         change()
         with pytest.raises(TimeoutError):
-            asyncio.run(asyncio.wait_for(file.watch(), 0.2))
+            asyncio.run(asyncio.wait_for(file.watch(check_seconds=0.01), 0.2))
         outcomes.append([_reloads(metrics, outcome) for outcome in ("loaded", "refused")])
     assert outcomes == [[0, 0], [0, 1], [0, 2], [1, 2]]
     assert [record.levelname for record in caplog.records].count("ERROR") == 2

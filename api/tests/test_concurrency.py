@@ -1,4 +1,4 @@
-"""Load shedding: just as many requests and streams are in work as the settings say."""
+"""Load shedding: just as many requests, streams and bytes of bodies are held as the settings say."""
 
 import asyncio
 import hashlib
@@ -16,15 +16,16 @@ from api.settings import Settings
 KEYS = ("first", "second")
 BODIES = {
     "/get_prediction": ("application/json", b'{"name": "Jordan"}'),
+    "/v1/predict": ("application/json", b'{"names": ["Jordan"]}'.ljust(1000)),
     "/v1/predict/stream": ("application/x-ndjson", b'"Jordan"\n'),
 }
 
 
 @pytest.fixture(scope="module")
 def app(bundle: Path) -> FastAPI:
-    """An app for two requests and three streams, two of one caller."""
+    """An app for three requests, 2,000 bytes of bodies, and three streams, two of one caller."""
     keys = [{"name": key, "sha256": hashlib.sha256(key.encode()).hexdigest()} for key in KEYS]
-    bounds = {"max_concurrency": 2, "max_streams": 3, "max_streams_per_caller": 2}
+    bounds = {"max_concurrency": 3, "max_buffered_bytes": 2000, "max_streams": 3, "max_streams_per_caller": 2}
     return create_app(Settings.model_validate({"bundle_dir": bundle, "api_keys": json.dumps(keys), **bounds}))
 
 
@@ -68,11 +69,12 @@ def _run(app: FastAPI, scenario: Callable[[httpx.AsyncClient], Awaitable[None]])
 @pytest.mark.parametrize(
     ("path", "callers", "refused"),
     [
-        ("/get_prediction", ["first", "second", "first"], 503),
+        ("/get_prediction", ["first", "second", "first", "second"], 503),
+        ("/v1/predict", ["first", "second", "first"], 503),
         ("/v1/predict/stream", ["first", "first", "first"], 429),
         ("/v1/predict/stream", ["first", "second", "first", "second"], 503),
     ],
-    ids=["requests", "streams of one caller", "streams"],
+    ids=["requests", "bytes", "streams of one caller", "streams"],
 )
 def test_what_exceeds_a_bound_is_refused_until_there_is_room(
     app: FastAPI, path: str, callers: list[str], refused: int

@@ -1,10 +1,11 @@
-import errno
 import json
 import pickle
 import random
+import resource
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -112,16 +113,19 @@ def test_metadata_that_is_none_is_refused(bundle: Path, content: bytes) -> None:
         read_bundle(bundle)
 
 
-def test_a_full_disk_leaves_the_old_bundle(
-    bundle: Path, result: TrainingResult, split: Split, monkeypatch: pytest.MonkeyPatch
+@contextmanager
+def _file_size_limit(n_bytes: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_the_old_bundle(
+    bundle: Path, result: TrainingResult, split: Split
 ) -> None:
     before = _snapshot(bundle)
-
-    def no_space(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", no_space)
-    with pytest.raises(BundleError, match="No space left"):
+    with _file_size_limit(8192), pytest.raises(BundleError, match="File too large"):
         save_bundle(bundle, result, split, IDENTITY)
     assert _snapshot(bundle) == before
 
