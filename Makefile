@@ -27,8 +27,8 @@ help: ## Show this list
 serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
 	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR="$(BUNDLE)" exec $(BIN)/python -m api
 
-test: $(VENV)/.dev ## Run the tests
-	@$(BIN)/pytest
+test: $(VENV)/.dev ## Run the tests, a file on each core
+	@$(BIN)/pytest --numprocesses auto --dist loadfile
 
 test-oldest: $(VENV)/.dev build/oldest/.installed ## Run the tests of the server on the oldest uvicorn that is allowed
 	@PYTHONPATH=build/oldest $(BIN)/pytest api/tests/test_connections.py api/tests/test_framing.py api/tests/test_bounds.py

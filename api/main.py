@@ -54,11 +54,18 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     for router in routers(settings):
         app.include_router(router)
     problems.install(app)
-    paths = RoutePaths.of(traits_of(routers(settings)))
+    traits = traits_of(routers(settings))
+    paths = RoutePaths.of(traits)
     openapi.install(app, open_paths=paths.open, key_needed=settings.key_needed)
     recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second, quiet_routes=paths.quiet))
     stack = _middleware(app, settings, paths, keys, limiter)
-    app.middleware_stack = RequestTelemetry(stack, recorder=recorder, tracing=tracing, lifecycle=app.state.lifecycle)
+    app.middleware_stack = RequestTelemetry(
+        stack,
+        recorder=recorder,
+        tracing=tracing,
+        lifecycle=app.state.lifecycle,
+        fixed_paths=[path for path in traits if "{" not in path],
+    )
     return app
 
 

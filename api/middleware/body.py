@@ -11,6 +11,7 @@ from api.problems import problem_response
 
 _TOO_LARGE = "A request body may have at most {} bytes."
 _BUSY = "The service holds as many request bodies as it can; try again in a second."
+_ENCODINGS = {b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress", b"x-compress"}
 _WITHOUT_BODY = {"GET", "HEAD"}
 
 
@@ -37,8 +38,10 @@ class RequestBody:
             await self._app(scope, receive, send)
             return
         headers = context_of(scope).headers
-        if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
-            detail = "A body is taken as it is: send it without Content-Encoding."
+        encoding = headers.get(b"content-encoding", b"").strip().lower()
+        if encoding not in (b"", b"identity"):
+            name = encoding.decode() if encoding in _ENCODINGS else "of this request"  # never what a client made up
+            detail = f"Send the body uncompressed: the Content-Encoding {name} is not supported."
             await problem_response(415, detail, headers={"Accept-Encoding": "identity"})(scope, receive, send)
             return
         stream_limit = self._stream_limits.get(scope["path"])

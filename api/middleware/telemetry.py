@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,8 +67,18 @@ class Recorder:
 class RequestTelemetry:
     """Measure each request, record it, add what every answer carries, and answer 500 when the app below fails."""
 
-    def __init__(self, app: ASGIApp, *, recorder: Recorder, tracing: Tracing, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        recorder: Recorder,
+        tracing: Tracing,
+        lifecycle: Lifecycle,
+        fixed_paths: Collection[str] = (),
+    ) -> None:
         self._app = app
+        self._fixed_paths = frozenset(fixed_paths)
+        """Routes that are their own template: known for what is refused before it is routed, too."""
         self._recorder = recorder
         self._tracing = tracing
         self._lifecycle = lifecycle
@@ -94,6 +104,8 @@ class RequestTelemetry:
         finally:
             self._recorder.metrics.in_progress -= 1
             route, status, seconds = exchange.route, exchange.outcome, time.perf_counter() - started
+            if route is None and scope["path"] in self._fixed_paths:
+                route = scope["path"]
             trace_id = span.trace_id if span else None
             self._recorder.record(method, route or "unmatched", status, seconds, context.request_id, trace_id=trace_id)
             if span:

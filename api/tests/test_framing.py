@@ -333,7 +333,7 @@ def test_an_encoded_body_is_refused_on_every_route_alike(server: Server, segment
     data = _post(path, b"content-encoding: gzip\r\n", body=gzip.compress(POSTS[path][1]))
     (answer,) = _answers(server, data, segmentation)
     assert answer.status == 415
-    assert b"encoding" in answer.body.lower()
+    assert b"Content-Encoding gzip" in answer.body
 
 
 @pytest.mark.parametrize("charset", [b"windows-1252", b'"windows-1252"', b"ISO-8859-1"])

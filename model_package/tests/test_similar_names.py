@@ -126,7 +126,7 @@ def _malformed() -> Iterator[tuple[str, bytes]]:
     yield "empty", b""
     yield "cut", content[:-1]
     yield "not safetensors", b"\xff" * 100
-    for key in tensors:
+    for key in sorted(tensors):
         yield f"no {key}", safetensors.numpy.save({k: v for k, v in tensors.items() if k != key})
         yield f"short {key}", safetensors.numpy.save(tensors | {key: tensors[key][:-1].copy()})
         yield f"no content in {key}", safetensors.numpy.save(tensors | {key: tensors[key][:0].copy()})
