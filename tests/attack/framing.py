@@ -29,7 +29,8 @@ CONNECTIONS = 256
 CASE_SECONDS = 20.0
 PAUSE_SECONDS = 0.0005
 BUSY_SECONDS = 0.1
-MAX_SHRINKING_RUNS = 300
+SHRINKING_SECONDS = 20
+"""For each kind of disagreement."""
 SETTINGS = {
     "HEAD_SECONDS": "1",  # a case that waits for the server to close must end soon
     "BODY_SECONDS": "1",
@@ -183,13 +184,12 @@ async def attack(port: int, requests: int, seed: int, findings: Findings) -> Non
 async def shrink(port: int, case: Case, disagreement: str) -> Case:
     """Return a smaller case with the same disagreement."""
     judge = Judge(port)
-    runs = 0
+    deadline = time.monotonic() + SHRINKING_SECONDS
     shrinking = True
     while shrinking:
         shrinking = False
         for smaller in _smaller(case):
-            runs += 1
-            if runs > MAX_SHRINKING_RUNS:
+            if time.monotonic() > deadline:
                 return case
             if (await judge.judge(smaller)).disagreement == disagreement:
                 case, shrinking = smaller, True

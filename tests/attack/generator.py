@@ -304,7 +304,7 @@ _TARGETS = (
 def _random_byte(rng: Random, message: Message) -> Message:
     """Insert, change or remove a byte anywhere."""
     data = bytearray(bytes(message))
-    place = rng.randrange(len(data))
+    place = rng.randrange(len(data) + 1)
     data[place : place + rng.choice((0, 1))] = rng.choice(_BYTES)
     head, end, body = bytes(data).partition(b"\r\n\r\n")
     return replace(message, lines=tuple((head + end).splitlines(keepends=True)), body=body)
@@ -343,9 +343,10 @@ def _get_with_body(rng: Random, message: Message) -> Message:
 
 def _cut_off(rng: Random, message: Message) -> Message:
     """Leave out the end."""
-    data = bytes(message)[: rng.randrange(len(bytes(message)))]
+    whole = bytes(message)
+    data = whole[: rng.randrange(1, max(2, len(whole)))]
     head, end, body = data.partition(b"\r\n\r\n")
-    return replace(message, lines=tuple((head + end).splitlines(keepends=True)) or (b"",), body=body)
+    return replace(message, lines=tuple((head + end).splitlines(keepends=True)), body=body)
 
 
 FAULTS: dict[str, Callable[[Random, Message], Message]] = {

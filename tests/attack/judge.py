@@ -13,6 +13,7 @@ MAX_HEAD_BYTES = 64 * 1024
 """Of a head for h11: more than the service takes, so that its own bound counts as strictness."""
 _PLAIN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _BROKEN_STREAM = b"cut off"
+_WORD = re.compile(rb"[^A-Za-z]")
 _FRACTION = re.compile(rb"-?\d+\.\d+(e-?\d+)?")
 _WITHOUT_BODY = {b"GET", b"HEAD"}
 
@@ -66,7 +67,7 @@ class Reading:
     @property
     def methods(self) -> list[bytes]:
         """Methods of the requests and of what may be one more: an answer to HEAD has no body."""
-        return [*(request.method for request in self.requests), self.rest.partition(b" ")[0] or b"GET"]
+        return [*(request.method for request in self.requests), _WORD.split(self.rest, maxsplit=1)[0]]
 
 
 def read(data: bytes) -> Reading:
