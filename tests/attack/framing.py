@@ -32,10 +32,10 @@ BUSY_SECONDS = 0.1
 SHRINKING_SECONDS = 20
 """For each kind of disagreement."""
 SETTINGS = {
-    "HEAD_SECONDS": "1",  # a case that waits for the server to close must end soon
-    "BODY_SECONDS": "1",
-    "IDLE_SECONDS": "1",
-    "KEEP_ALIVE_SECONDS": "1",
+    "HEAD_SECONDS": "2",  # a case that waits for the server to close must end soon
+    "BODY_SECONDS": "2",
+    "IDLE_SECONDS": "2",
+    "KEEP_ALIVE_SECONDS": "3",
     "MAX_STREAMS": "1000",
     "MAX_STREAMS_PER_CALLER": "1000",
     "LOG_LEVEL": "error",

@@ -210,7 +210,7 @@ def _transfer_encoding(rng: Random, message: Message) -> Message:
 
 
 _SIZES: tuple[Callable[[int], bytes], ...] = (
-    *(lambda n: b"%X" % n, lambda n: b"000%x" % n, lambda n: b"0" * 30 + b"%x" % n, lambda n: b"0x%x" % n),
+    *(lambda n: b"%X" % n, lambda n: b"000%x" % n, lambda n: b"0x%x" % n),
     *(lambda n: b"+%x" % n, lambda n: b"-%x" % n, lambda n: b" %x" % n, lambda n: b"%x " % n, lambda n: b"%x\t" % n),
     *(lambda n: b"%x;a" % n, lambda n: b"%x;a=b" % n, lambda n: b'%x;a="b;c"' % n, lambda n: b'%x;a="b\\"' % n),
     *(lambda n: b"%x ; a = b" % n, lambda n: b"%x;" % n, lambda n: b"%x;a\x00" % n, lambda n: b"%x;a\xff" % n),

@@ -12,7 +12,8 @@ from api.tests.wire import Answer
 MAX_HEAD_BYTES = 64 * 1024
 """Of a head for h11: more than the service takes, so that its own bound counts as strictness."""
 _PLAIN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_BROKEN_STREAM = b"cut off"
+_BROKEN_STREAM = re.compile(rb"cut off|not valid HTTP")
+"""What the last line of a stream says if its body broke off."""
 _WORD = re.compile(rb"[^A-Za-z]")
 _FRACTION = re.compile(rb"-?\d+\.\d+(e-?\d+)?")
 _WITHOUT_BODY = {b"GET", b"HEAD"}
@@ -47,6 +48,11 @@ class Request:
         """The id that its answer must echo, if it has exactly one and a plain one."""
         ids = self.values(b"x-request-id") + self.values(b"idempotency-key")
         return ids[0] if len(ids) == 1 and _PLAIN_ID.fullmatch(ids[0]) else None
+
+    @property
+    def is_answered_early(self) -> bool:
+        """Whether its answer may come before the body, which then may be refused."""
+        return self.method in _WITHOUT_BODY and bool(self.values(b"transfer-encoding"))
 
     @property
     def expects_continue(self) -> bool:
@@ -143,7 +149,7 @@ def compare(reading: Reading, references: Sequence[Answer], answers: Sequence[An
             continue
         if not (_is_refusal(answer) and place == len(answers) - 1):
             return Verdict(_name_mismatch(answer, references[place], reading.requests[place]))
-        stricter = f"refused with {answer.status}"
+        stricter = f"refused with {answer.status}" if answer.status != 200 else "a stream broken off"
     return _judge_end(reading, answers, stricter, broken=broken)
 
 
@@ -165,7 +171,7 @@ def _fault_of_surplus(reading: Reading, answer: Answer, surplus: int) -> str:
     if reading.partial and (answer.status >= 400 or reading.partial.method in _WITHOUT_BODY):
         return ""  # the head was enough to answer
     is_unframed = not answer.headers.keys() & {b"content-length", b"transfer-encoding"}
-    if reading.partial and (_BROKEN_STREAM in answer.body or is_unframed):
+    if reading.partial and (_BROKEN_STREAM.search(answer.body) or is_unframed):
         return ""  # a stream answers what came, and says that it was not all; to HTTP/1.0 it cannot
     what = "refuses" if reading.end is End.REFUSED else "waits for more"
     return f"answered with {answer.status} where h11 {what}"
@@ -174,6 +180,8 @@ def _fault_of_surplus(reading: Reading, answer: Answer, surplus: int) -> str:
 def _judge_end(reading: Reading, answers: Sequence[Answer], stricter: str, *, broken: bool) -> Verdict:
     closes = bool(answers) and answers[-1].headers.get(b"connection", b"").lower() == b"close"
     missing = [request for request in reading.requests[len(answers) :] if not request.optional]
+    if missing and answers and reading.requests[len(answers) - 1].is_answered_early:
+        return Verdict(stricter="closed at a body after its answer")
     if broken and (missing or not reading.partial):
         return Verdict("a broken answer")
     if missing and not closes:
@@ -182,8 +190,9 @@ def _judge_end(reading: Reading, answers: Sequence[Answer], stricter: str, *, br
 
 
 def _is_refusal(answer: Answer) -> bool:
-    """Tell whether an answer says that the connection cannot go on."""
-    return 400 <= answer.status < 500 and answer.headers.get(b"connection", b"").lower() == b"close"
+    """Tell whether an answer refuses its request, or breaks a stream off, and ends the connection."""
+    is_error = 400 <= answer.status < 500 or bool(_BROKEN_STREAM.search(answer.body))
+    return is_error and answer.headers.get(b"connection", b"").lower() == b"close"
 
 
 def _matches(answer: Answer, reference: Answer, request: Request) -> bool:
