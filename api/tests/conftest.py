@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from model.artifacts import DataIdentity
+from model.classifier import Shape
 from model.data.corpus import build_dataset
 from model.data.splitting import split_dataset
 from model.export import save_bundle
@@ -93,7 +94,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     dataset = build_dataset(names)
     split = split_dataset(dataset, seed=0)
-    result = train(split, TrainingConfig(epochs=2))
+    result = train(split, TrainingConfig(epochs=2), Shape(hidden_size=16, ngram_bits=12))
     save_bundle(
         folder, result, split, DataIdentity(fingerprint=dataset.fingerprint(), names=len(dataset), split_seed=0)
     )
