@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,14 @@ def stop(server: Server) -> int:
     server.client.close()
     server.process.terminate()
     return server.process.wait(timeout=30)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds; fail if it does not within half a minute."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def metric_sum(client: httpx.Client, line_start: str) -> float:

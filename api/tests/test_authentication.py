@@ -7,8 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -22,7 +21,7 @@ from api.middleware.client_address import TrustedProxies
 from api.middleware.key_file import KeyFile
 from api.observability.metrics import Metrics
 from api.settings import Settings
-from api.tests.conftest import ROOT, Server, start, stop
+from api.tests.conftest import ROOT, Server, start, stop, until
 
 KEY, OTHER = "key-of-billing", "key-of-other"
 BODY = {"name": "Jordan"}
@@ -91,6 +90,8 @@ def test_whitespace_around_a_key_is_none_of_it(guarded: Server, header: str) -> 
         [("x-api-key", "")],
         [("authorization", "Bearer")],
         [("authorization", KEY)],
+        [("proxy-authorization", f"Bearer {KEY}")],
+        [("cookie", KEY)],
         [("authorization", f"Basic {KEY}")],
         [("x-api-key", "wrong")],
         [("x-api-key", KEY + "x")],
@@ -228,12 +229,12 @@ def test_a_revoked_key_is_refused_without_a_restart(bundle: Path, tmp_path: Path
     try:
         assert statuses() == [200, 200, 401]
         _mount(tmp_path, "v2", _key_list(billing=KEY, third="third"))
-        _wait_until(lambda: statuses() == [200, 401, 200])
+        until(lambda: statuses() == [200, 401, 200])
         _mount(tmp_path, "v3", '[{"name": "secretword"')
-        _wait_until(lambda: 'api_key_reloads_total{outcome="refused"} 1.0' in server.client.get("/metrics").text)
+        until(lambda: 'api_key_reloads_total{outcome="refused"} 1.0' in server.client.get("/metrics").text)
         assert statuses() == [200, 401, 200]
         _mount(tmp_path, "v4", "[]")
-        _wait_until(lambda: statuses() == [401, 401, 401])
+        until(lambda: statuses() == [401, 401, 401])
         assert 'api_key_reloads_total{outcome="loaded"} 2.0' in server.client.get("/metrics").text
         log = server.read_log()
         assert log.count("API keys refused") == 1
@@ -241,13 +242,6 @@ def test_a_revoked_key_is_refused_without_a_restart(bundle: Path, tmp_path: Path
         assert "secretword" not in log
     finally:
         stop(server)
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_file_that_is_no_list_of_keys_leaves_the_old_ones(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

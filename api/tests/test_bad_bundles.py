@@ -16,8 +16,8 @@ import pytest
 from onnx import TensorProto
 
 from api.tests import networks
-from api.tests.conftest import ENDINGS, Server, metric_sum, start, stop
-from api.tests.test_reload import served_version, until
+from api.tests.conftest import ENDINGS, Server, metric_sum, start, stop, until
+from api.tests.test_reload import served_version
 from model.artifacts import Bundle, read_bundle, write_bundle
 from model.explain.similar_names import build_index
 from model.registry.store import Store

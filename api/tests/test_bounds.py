@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 from api.middleware.api_keys import new_key
 from api.server.limits import usable_connections
 from api.tests import wire
-from api.tests.conftest import ROOT, Server, free_port, start, stop
+from api.tests.conftest import ROOT, Server, free_port, start, stop, until
 
 BODY = b'{"name": "Jordan"}'
 HEAD = b"POST /get_prediction HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -133,12 +132,12 @@ def test_one_caller_cannot_take_all_streams(bundle: Path, tmp_path: Path) -> Non
     with ExitStack() as held:
         assert [open_stream(first, held) for _ in range(3)] == [200, 200, 429]
         assert [open_stream(second, held) for _ in range(2)] == [200, 200]
-    deadline = time.monotonic() + 10
-    while True:  # the streams have ended, and count no more
+
+    def is_admitted() -> bool:
         with ExitStack() as held:
-            if open_stream(first, held) == 200:
-                break
-        assert time.monotonic() < deadline
+            return open_stream(first, held) == 200
+
+    until(is_admitted)  # the streams have ended, and count no more
     assert stop(server) == 0
 
 

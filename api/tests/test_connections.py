@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.tests.conftest import Server, start, stop
+from api.tests.conftest import Server, start, stop, until
 
 BODY = b'{"name": "Jordan"}'
 HEAD = b"POST /get_prediction HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -320,3 +320,10 @@ def test_sigterm_answers_200_requests_in_flight_and_drains(bundle: Path, tmp_pat
     assert [_statuses(answer) for answer in answers] == [[200]] * 200
     server.client.close()
     assert server.process.wait(timeout=30) == 0
+
+
+def test_a_second_sigterm_ends_the_drain(bundle: Path, tmp_path: Path) -> None:
+    server = start(bundle, tmp_path / "log", DRAIN_SECONDS="600")
+    server.process.send_signal(signal.SIGTERM)
+    until(lambda: server.client.get("/readyz").status_code == 503)
+    assert stop(server) == 0

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,14 @@ def test_get_prediction(client: httpx.Client, body: dict[str, Any]) -> None:
 
 @SHARED
 @given(body=BODIES["/v1/predict"])
+@example(body={"names": ["Jordan"], "top_k": 2.0})
+@example(body={"names": ["Jordan"], "top_k": True})
+@example(body={"names": ["Jordan"], "top_k": 0})
+@example(body={"names": ["Jordan"], "abstain": 1})
+@example(body={"names": ["Jordan"], "prior": None})
+@example(body={"names": ["Jordan", 7]})
+@example(body={"names": ["Jordan"] * 9})
+@example(body={"names": []})
 def test_v1_predict(client: httpx.Client, body: dict[str, Any]) -> None:
     raw = json.dumps(body).encode()
     assert _send(client, "/v1/predict", raw, HOT) == _send(client, "/v1/predict", raw, ORDINARY)
@@ -74,11 +83,18 @@ def test_bytes_that_may_be_json(client: httpx.Client, raw: bytes) -> None:
     assert _send(client, "/get_prediction", raw, HOT) == _send(client, "/get_prediction", raw, ORDINARY)
 
 
-def test_an_ordinary_request_takes_the_hot_path(client: httpx.Client) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/get_prediction", {"name": "Jordan"}),
+        ("/get_prediction", {"name": "Jordan", "n_predictions": 2}),
+        ("/v1/predict", {"names": ["Jordan"]}),
+        ("/v1/predict", {"names": ["Jordan"] * 8, "top_k": 2, "prior": "uniform", "abstain": True}),
+    ],
+)
+def test_an_ordinary_request_takes_the_hot_path(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
     """Else the comparisons above would compare the ordinary route with itself: its header order differs."""
-    hot, ordinary = (
-        client.post("/get_prediction", content=b'{"name": "Jordan"}', headers={"content-type": kind})
-        for kind in (HOT, ORDINARY)
-    )
+    content = json.dumps(body).encode()
+    hot, ordinary = (client.post(path, content=content, headers={"content-type": kind}) for kind in (HOT, ORDINARY))
+    assert hot.status_code == 200
     assert list(hot.headers) != list(ordinary.headers)
-    assert hot.content == ordinary.content

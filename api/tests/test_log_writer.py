@@ -13,8 +13,7 @@ import httpx
 import pytest
 
 from api.observability.log_writer import LogWriter
-from api.tests.conftest import ROOT, free_port
-from api.tests.test_reload import until
+from api.tests.conftest import ROOT, free_port, until
 
 _PIPE_BYTES = 4096
 

@@ -24,7 +24,7 @@ Get = Callable[..., Awaitable[httpx.Response]]
 
 def _ask(scenario: Callable[[Stack], Awaitable[list[httpx.Response]]], **settings: str) -> list[httpx.Response]:
     async def run() -> list[httpx.Response]:
-        return await scenario(Stack(Settings.model_validate(settings)))
+        return await asyncio.wait_for(scenario(Stack(Settings.model_validate(settings))), timeout=30)
 
     return asyncio.run(run())
 
@@ -125,8 +125,15 @@ def test_a_stream_slows_down_instead_of_failing() -> None:
         return await asyncio.gather(*(stack.get(names=25, stream=1) for _ in range(2)))
 
     started = time.monotonic()
-    assert _statuses(_ask(scenario, name_rate_limit="20/second")) == [200, 200]
+    assert _statuses(_ask(scenario, name_rate_limit="20/second;1000/hour")) == [200, 200]
     assert time.monotonic() - started > 2
+
+
+def test_a_stream_draws_on_a_quota_of_a_few_names() -> None:
+    async def scenario(stack: Stack) -> list[httpx.Response]:
+        return [await stack.get(names=3, stream=1), await stack.get(names=3)]
+
+    assert _statuses(_ask(scenario, name_rate_limit="5/hour")) == [200, 429]
 
 
 def test_a_stream_takes_what_other_requests_leave_of_a_window() -> None:

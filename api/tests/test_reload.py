@@ -2,21 +2,18 @@
 
 import shutil
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
-from api.tests.conftest import start, stop
+from api.tests.conftest import start, stop, until
 from model.artifacts import read_bundle, write_bundle
 from model.prediction import Predictor
 from model.registry.store import Store
 
 NAMES = ["Jordan", "Kowalska", "Baragan", "Dirini"]
-PATIENCE = 20
 
 
 def _variant(bundle: Path, target: Path, temperature: float, version: str) -> Path:
@@ -25,13 +22,6 @@ def _variant(bundle: Path, target: Path, temperature: float, version: str) -> Pa
     metadata = whole.metadata.model_copy(update={"temperature": temperature, "version": version})
     write_bundle(target, metadata, whole.files)
     return target
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def served_version(client: httpx.Client) -> str:
