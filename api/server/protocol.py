@@ -93,6 +93,8 @@ class Connection(HttpToolsProtocol):
         else:
             if self._idle_bytes > MAX_HEAD_BYTES:  # a head, a trailer or a chunk extension without an end
                 self._refuse(HEAD_TOO_LONG)
+        if not self._in_head:
+            self._received = b""  # thousands of idle connections would keep what they last received
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that has closed its half of the connection; return whether the other half stays open."""
