@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import httptools
+
 from api.context import Refusal
 
 MAX_HEAD_BYTES = 16 * 1024
@@ -22,16 +24,29 @@ def trim(headers: list[tuple[bytes, bytes]]) -> None:
             headers[place] = name, value.rstrip(b" \t")
 
 
-def check_framing(received: bytes, method: bytes, url: bytes, version: str, headers: Headers) -> Refusal | None:
-    """Return why a head is too long or ambiguous, or None.
+def holds_line(received: bytes, line: bytes, *, first: bool) -> bool:
+    """Tell whether a request line was sent as it should be: the parser takes several spaces for one.
 
     Args:
-        received: bytes that hold the head; the parser is lenient about its first line.
-        method: of the request.
-        url: target of the request.
-        version: of HTTP.
-        headers: trimmed, names in lower case.
+        received: bytes that hold the head.
+        line: the request line as it should be.
+        first: whether the head begins with these bytes, else it stands behind another request.
     """
+    if first:
+        return received.lstrip(b"\r\n").startswith(line)
+    return line in received and b"  HTTP/" not in received and line.partition(b" ")[0] + b"  " not in received
+
+
+def has_path(url: bytes) -> bool:
+    """Tell whether a target can be routed."""
+    try:
+        return bool(httptools.parse_url(url).path)
+    except httptools.HttpParserError:
+        return False
+
+
+def check_framing(url: bytes, version: str, headers: Headers) -> Refusal | None:
+    """Return why a head is too long or ambiguous, or None; the headers are trimmed, their names in lower case."""
     n_bytes, n_hosts = len(url), 0
     encodings = []
     for name, value in headers:
@@ -48,8 +63,7 @@ def check_framing(received: bytes, method: bytes, url: bytes, version: str, head
         return _HOST
     if encodings and (encodings != [b"chunked"] or version == "1.0"):
         return _ENCODING
-    line = b"%s %s HTTP/%s" % (method, url, version.encode())
-    return None if url.isascii() and line in received else NOT_HTTP
+    return None if url.isascii() else NOT_HTTP
 
 
 def head_without_upgrade(method: bytes, url: bytes, version: str, headers: Headers) -> bytes:

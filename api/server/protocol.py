@@ -14,7 +14,16 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.context import Refusal, end_connection
-from api.server.framing import HEAD_TOO_LONG, MAX_HEAD_BYTES, NOT_HTTP, check_framing, head_without_upgrade, trim
+from api.server.framing import (
+    HEAD_TOO_LONG,
+    MAX_HEAD_BYTES,
+    NOT_HTTP,
+    check_framing,
+    has_path,
+    head_without_upgrade,
+    holds_line,
+    trim,
+)
 from api.server.limits import ConnectionLimits
 
 _MAX_PIPELINED = 16
@@ -59,7 +68,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._plain_app = self.app
         self._closing = False  # nothing more is read
-        self._receiving = self._in_head = self._is_last = False
+        self._receiving = self._in_head = self._is_last = self._at_start = self._is_first = False
         self._declined_upgrade = False
         self._received = b""  # what the head that is being parsed stands in
         self._refusal = NOT_HTTP
@@ -85,6 +94,7 @@ class Connection(HttpToolsProtocol):
             return
         self._idle_bytes += len(data)
         self._received = self._received + data if self._in_head else data
+        self._at_start = not self._receiving
         try:
             while data:
                 data = self._feed(data)
@@ -117,6 +127,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._stop_keep_alive_timer()
         self._receiving = self._in_head = True
+        self._is_first, self._at_start = self._at_start, False
         self._idle_bytes = 0
         self._deadline = self.loop.time() + self.limits.head_seconds
 
@@ -124,9 +135,12 @@ class Connection(HttpToolsProtocol):
         """Start the app, unless the framing is ambiguous or the request has to be parsed once more."""
         method, version = self.parser.get_method(), self.parser.get_http_version()
         trim(self.headers)
-        if refusal := check_framing(self._received, method, self.url, version, self.headers):
+        line = b"%s %s HTTP/%s" % (method, self.url, version.encode())
+        if method == b"CONNECT" or not holds_line(self._received, line, first=self._is_first):
+            self._stop(NOT_HTTP)
+        if refusal := check_framing(self.url, version, self.headers):
             self._stop(refusal)
-        if self.parser.should_upgrade() and method != b"CONNECT":
+        if self.parser.should_upgrade():
             self._declined_upgrade = True
             return
         if self._is_reserve and self.url not in self.limits.probe_paths:
@@ -193,9 +207,8 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if not self._declined_upgrade:  # CONNECT
-                raise httptools.HttpParserError from None
             self._declined_upgrade = False
+            self._at_start = True
             method, version = self.parser.get_method(), self.parser.get_http_version()
             self.parser = httptools.HttpRequestParser(self)  # httptools drops the body that follows an upgrade
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
@@ -224,14 +237,15 @@ class Connection(HttpToolsProtocol):
             return
         if not self._receiving:
             super().on_message_begin()
-        try:
-            httptools.parse_url(self.url)
-        except httptools.HttpParserError:
+        has_method = bool(self.url)
+        if not has_path(self.url):
             self.url = b"/"
         end_connection(cast(Scope, self.scope), refusal)
         self.expect_100_continue = False
         self.app = self._plain_app
         super().on_headers_complete()
+        if not has_method:  # the parser gives that of the request before, whose answer may have no body
+            self.scope["method"] = "GET"
         self._end_with_this_answer()
         super().on_message_complete()
 
