@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from api.rate_limit_syntax import RateLimitText
 
 _MAX_BYTES = 1024 * 1024
+_MAX_REASONS = 20
 
 
 class ApiKey(BaseModel):
@@ -86,11 +87,17 @@ def parse_keys(text: str) -> tuple[ApiKey, ...]:
     try:
         return _adapter.validate_python(text)
     except ValidationError as error:
-        reasons = (describe_problem(problem["loc"], problem["msg"]) for problem in error.errors())
-        raise KeyListError("; ".join(reasons)) from None
+        reasons = [describe_problem(problem["loc"], problem["msg"]) for problem in error.errors()]
+        raise KeyListError(join_problems(reasons)) from None
 
 
 def describe_problem(place: Sequence[int | str], message: str) -> str:
     """Return what pydantic found wrong, behind its place and without the value."""
     message = message.removeprefix("Value error, ")
     return f"{'.'.join(map(str, place))}: {message}" if place else message
+
+
+def join_problems(problems: Sequence[str]) -> str:
+    """Return problems as one line, short enough for a log: the first of them, and how many more there are."""
+    more = len(problems) - _MAX_REASONS
+    return "; ".join([*problems[:_MAX_REASONS], *([f"and {more} more"] if more > 0 else [])])

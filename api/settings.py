@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api.key_list import ApiKey, ApiKeys, KeyListError, describe_problem, parse_json_list, parse_keys, read_key_file
+from api.key_list import (
+    ApiKey,
+    ApiKeys,
+    KeyListError,
+    describe_problem,
+    join_problems,
+    parse_json_list,
+    parse_keys,
+    read_key_file,
+)
 from api.rate_limit_syntax import RateLimitText
 
 PREFIX = "NAME_CLASSIFIER_"
@@ -137,11 +146,13 @@ class Settings(BaseSettings):
 
     @field_validator("rate_limit_storage")
     @classmethod
-    def _has_a_port(cls, url: str) -> str:
+    def _can_be_connected_to(cls, url: str) -> str:
         try:
             urlsplit(url).port  # noqa: B018 reading it checks it
         except ValueError:
             raise ValueError("the port is no number") from None
+        if url != MEMORY:
+            _check_redis_url(url)
         return url
 
     @property
@@ -173,9 +184,19 @@ class Settings(BaseSettings):
             yield "LOG_LEVEL: production does not log at debug"
 
 
+def _check_redis_url(url: str) -> None:
+    """Make a connection that is not opened: an option that Redis does not know fails only then."""
+    from redis.asyncio import ConnectionPool
+
+    try:
+        ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001 - what the options of a URL raise is anything, and may quote a password
+        raise ValueError("the client of Redis does not take the options behind the question mark") from None
+
+
 def explain(error: ValidationError) -> str:
-    """Return all that is wrong with the settings, by their names and without their values."""
-    return "; ".join(_explain(problem["loc"], problem["msg"]) for problem in error.errors())
+    """Return what is wrong with the settings, by their names and without their values."""
+    return join_problems([_explain(problem["loc"], problem["msg"]) for problem in error.errors()])
 
 
 def _explain(place: Sequence[int | str], message: str) -> str:
