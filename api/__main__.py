@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import signal
 import socket
 import sys
@@ -26,6 +27,7 @@ logger = logging.getLogger("api")
 
 _BACKLOG = 2048
 """Connections that the kernel completes before the service accepts them."""
+_STANDARD_ERROR = 2
 
 
 def main() -> None:
@@ -51,6 +53,7 @@ def show_new_key(name: str) -> None:
 
 def serve() -> None:
     """Serve until SIGTERM or Ctrl-C; bad settings, port or bundle end it with one sentence and exit code 1."""
+    _open_standard_streams()
     configure_logging(LogLevel.INFO)
     lifecycle = Lifecycle()
     try:
@@ -79,6 +82,13 @@ def serve() -> None:
         server_header=False,
     )
     Server(config, lifecycle, drain_seconds=settings.drain_seconds).run(sockets=[listener])
+
+
+def _open_standard_streams() -> None:
+    """Open those that whoever started this has closed: libuv aborts when it closes a socket that took their number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        pass
+    os.close(descriptor)
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -122,6 +132,7 @@ def _handle_signals(reload_keys: Callable[[], None]) -> None:
     if hasattr(signal, "SIGHUP"):  # not on Windows
         signal.signal(signal.SIGHUP, lambda *_: reload_keys())
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 
 class _PortError(Exception):

@@ -31,7 +31,7 @@ def configure_logging(level: str) -> None:
         reserved_attrs=list(_RESERVED),
     )
     handler = _WriterHandler(standard_error)
-    handler.setFormatter(_TextFormatter() if sys.stderr.isatty() else formatter)
+    handler.setFormatter(_TextFormatter() if sys.stderr and sys.stderr.isatty() else formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     # How it starts and stops is ours to say.
