@@ -36,7 +36,7 @@ class Server:
         """Return the log once nothing has come for a moment: lines are written after the answer."""
         size = -1
         while size != (size := self.log.stat().st_size):
-            time.sleep(0.1)
+            time.sleep(0.05)
         return self.log.read_text()
 
 

@@ -129,6 +129,17 @@ def test_a_stream_slows_down_instead_of_failing() -> None:
     assert time.monotonic() - started > 2
 
 
+def test_a_stream_that_waits_holds_nobody_up() -> None:
+    async def scenario(stack: Stack) -> list[httpx.Response]:
+        stream = asyncio.create_task(stack.get(names=25, stream=1))
+        await asyncio.sleep(0.01)
+        probe = await stack.get("/livez")
+        assert not stream.done()
+        return [probe, await stream]
+
+    assert _statuses(_ask(scenario, name_rate_limit="20/second")) == [200, 200]
+
+
 def test_a_stream_draws_on_a_quota_of_a_few_names() -> None:
     async def scenario(stack: Stack) -> list[httpx.Response]:
         return [await stack.get(names=3, stream=1), await stack.get(names=3)]

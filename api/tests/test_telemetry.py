@@ -104,6 +104,28 @@ async def _reading(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("read")(scope, receive, send)
 
 
+async def _listening(scope: Scope, receive: Receive, send: Send) -> None:
+    await _reading(scope, receive, send)
+    assert (await receive())["type"] == "http.disconnect"
+
+
+def test_a_client_that_leaves_after_its_answer_was_answered() -> None:
+    metrics = Metrics()
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(_telemetry(_listening, metrics, per_second=0))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.post("/", content=b"body")
+
+    assert asyncio.run(ask()).text == "read"
+    assert (
+        metrics.registry.get_sample_value(
+            "http_requests_total", {"method": "POST", "route": "unmatched", "status": "200"}
+        )
+        == 1
+    )
+
+
 @pytest.mark.parametrize("ordinary", [True, False], ids=["route", "app that fails without its body"])
 def test_a_client_that_leaves_is_no_failure(bundle: Path, ordinary: bool, capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
