@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import httpx
@@ -65,35 +65,31 @@ def _rss_mb(server: Server) -> float:
     return pages * 4096 / 1e6
 
 
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (b"", None),
-        (b"POST /get_predic", 408),
-        (HEAD, 408),
-        (HEAD + b"content-length: 18\r\n\r\n", 408),
-        (HEAD + b"content-length: 18\r\n\r\n" + BODY[:9], 408),
-        (HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n", 408),
-        (REQUEST, 200),
-    ],
-    ids=[
-        "silent",
-        "half a line",
-        "half a head",
-        "no body",
-        "half a body",
-        "half a chunked body",
-        "idle after an answer",
-    ],
-)
-def test_a_connection_that_times_out_is_closed(strict: Server, sent: bytes, status: int | None) -> None:
-    with _connect(strict) as connection:
-        connection.sendall(sent)
-        answer = _read_all(connection)
-    assert _statuses(answer) == ([status] if status else [])
-    if status == 408:
-        assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
-        assert b"application/problem+json" in answer
+def _read_together(server: Server, sent: Collection[bytes]) -> list[bytes]:
+    """Return what each of several connections, open at once, receives until the server closes it."""
+    with contextlib.ExitStack() as held:
+        connections = [held.enter_context(_connect(server)) for _ in sent]
+        for connection, data in zip(connections, sent, strict=True):
+            connection.sendall(data)
+        return [_read_all(connection) for connection in connections]
+
+
+def test_a_connection_that_times_out_is_closed(strict: Server) -> None:
+    expected: dict[bytes, list[int]] = {
+        b"": [],
+        b"POST /get_predic": [408],
+        HEAD: [408],
+        HEAD + b"content-length: 18\r\n\r\n": [408],
+        HEAD + b"content-length: 18\r\n\r\n" + BODY[:9]: [408],
+        HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n": [408],
+        REQUEST: [200],
+    }
+    answers = dict(zip(expected, _read_together(strict, expected), strict=True))
+    assert {sent: _statuses(answer) for sent, answer in answers.items()} == expected
+    for answer in answers.values():
+        if _statuses(answer) == [408]:
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
+            assert b"application/problem+json" in answer
 
 
 def test_a_client_that_sends_byte_by_byte_times_out(strict: Server) -> None:
@@ -189,25 +185,20 @@ CHUNKED = STREAM + b"transfer-encoding: chunked\r\n\r\n"
 FAILED_LINES = ('"level":"ERROR"', '"level": "ERROR"', "Traceback")
 
 
-@pytest.mark.parametrize(
-    ("sent", "statuses"),
-    [
-        (EXPLAIN + BROKEN, [200, 400]),
-        (EXPLAIN * 3 + BROKEN, [200, 200, 200, 400]),
-        (REQUEST + BROKEN, [200, 400]),
-        (REQUEST + b"\x16", [200, 400]),
-        (EXPLAIN + HEAD + b"content-length: 99999999\r\n\r\n", [200, 413]),
-        (EXPLAIN + CHUNKED + BROKEN, [200, 400]),
-        (CHUNKED + BROKEN, [400]),
-        (EXPLAIN + HEAD + b"content-length: 18\r\n\r\n{", [200, 408]),
-        (EXPLAIN + REQUEST.replace(b"host: x", b"host: x\r\nexpect: 100-continue"), [200, 100, 200]),
-    ],
-)
-def test_a_refusal_keeps_its_place_in_the_pipeline(strict: Server, sent: bytes, statuses: list[int]) -> None:
-    with _connect(strict) as connection:
-        connection.sendall(sent)
-        answer = _read_all(connection)
-    assert _statuses(answer) == statuses
+def test_a_refusal_keeps_its_place_in_the_pipeline(strict: Server) -> None:
+    expected = {
+        EXPLAIN + BROKEN: [200, 400],
+        EXPLAIN * 3 + BROKEN: [200, 200, 200, 400],
+        REQUEST + BROKEN: [200, 400],
+        REQUEST + b"\x16": [200, 400],
+        EXPLAIN + HEAD + b"content-length: 99999999\r\n\r\n": [200, 413],
+        EXPLAIN + CHUNKED + BROKEN: [200, 400],
+        CHUNKED + BROKEN: [400],
+        EXPLAIN + HEAD + b"content-length: 18\r\n\r\n{": [200, 408],
+        EXPLAIN + REQUEST.replace(b"host: x", b"host: x\r\nexpect: 100-continue"): [200, 100, 200],
+    }
+    answers = dict(zip(expected, _read_together(strict, expected), strict=True))
+    assert {sent: _statuses(answer) for sent, answer in answers.items()} == expected
     assert not any(sign in strict.read_log() for sign in FAILED_LINES)
 
 
