@@ -200,6 +200,18 @@ def busy(report: Report) -> None:
     report.expect(not counts["wrong"] and not counts["unanswered"] and counts["answered"], f"answers: {counts}")
 
 
+def crowded(report: Report) -> None:
+    """Twice as many clients as connections, who come again soon when they are refused: every probe, every answer."""
+    with serving(LOG, QUIET | {"MAX_CONNECTIONS": str(BUSY_CONNECTIONS // 2)}) as service:
+        load = _load(service.port, BUSY_CONNECTIONS, report.seconds)
+        with Prober(service.port) as prober:
+            output, _ = load.communicate()
+        counts = json.loads(output)
+        report.show(f"{BUSY_CONNECTIONS} clients of {BUSY_CONNECTIONS // 2} connections: {counts}")
+        report.show_probes("crowded", prober)
+    report.expect(not counts["wrong"] and counts["answered"], f"answers: {counts}")
+
+
 def full(report: Report) -> None:
     """All connections taken: probes on new ones, what others are told, and those that are open."""
     with serving(LOG, QUIET | {"MAX_CONNECTIONS": "200"}) as service, _open(service.port, 200) as held:
@@ -332,7 +344,18 @@ def overload(report: Report) -> None:
 
 SCENARIOS: dict[str, Callable[[Report], None]] = {
     scenario.__name__: scenario
-    for scenario in (pipelining, busy, full, descriptors, stuck_output, bodies, in_flight, slow_clients, overload)
+    for scenario in (
+        pipelining,
+        busy,
+        crowded,
+        full,
+        descriptors,
+        stuck_output,
+        bodies,
+        in_flight,
+        slow_clients,
+        overload,
+    )
 }
 LONG = ("slow_clients", "overload")
 """Scenarios that need more time than the others, and run where they are named."""
