@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from api.errors import FieldError, OverloadedError, RateLimitedError
+from api.context import context_of
+from api.errors import FieldError, LimitsUnavailableError, OverloadedError, RateLimitedError
 from api.schemas.problem import FieldProblem, Problem
 from model.errors import PredictionError
 
@@ -51,8 +52,9 @@ def problem_response(
     return ProblemResponse(problem.model_dump(exclude_none=True), status_code=status, headers=headers)
 
 
-def rate_limited(error: RateLimitedError) -> ProblemResponse:
-    """Return a 429, without Retry-After where trying again is of no use."""
+def rate_limited(scope: Scope, error: RateLimitedError) -> ProblemResponse:
+    """Return a 429 that says what is left, without Retry-After where trying again is of no use."""
+    context_of(scope).response_headers += error.headers
     wait = error.wait_seconds
     headers = None if wait is None else {"retry-after": str(max(1, ceil(wait)))}
     return problem_response(429, str(error), headers=headers)
@@ -81,6 +83,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PredictionError, _prediction_error)
     app.add_exception_handler(FieldError, _field_error)
     app.add_exception_handler(OverloadedError, _overloaded)
+    app.add_exception_handler(RateLimitedError, _rate_limited)
+    app.add_exception_handler(LimitsUnavailableError, _limits_unavailable)
     app.add_exception_handler(Exception, _failed)  # raised again behind the answer, so that telemetry logs it
 
 
@@ -116,6 +120,15 @@ async def _failed(_: Request, __: Exception) -> ProblemResponse:
 
 async def _overloaded(_: Request, __: Exception) -> ProblemResponse:
     return overloaded()
+
+
+async def _rate_limited(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, RateLimitedError)
+    return rate_limited(request.scope, error)
+
+
+async def _limits_unavailable(_: Request, __: Exception) -> ProblemResponse:
+    return limits_unavailable()
 
 
 async def _http_error(_: Request, error: Exception) -> ProblemResponse:

@@ -182,8 +182,7 @@ class RateLimit:
             context.names = self._limiter.name_quota(context)
             await self._app(scope, receive, send)
         except RateLimitedError as error:
-            context.response_headers += error.headers
-            await rate_limited(error)(scope, receive, send)
+            await rate_limited(scope, error)(scope, receive, send)
         except LimitsUnavailableError:
             await limits_unavailable()(scope, receive, send)
 
