@@ -2,16 +2,31 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from model.constants import DEFAULT_TOP_K, MAX_LABEL_LENGTH, MAX_NAME_LENGTH
 
 MAX_NAMES = 1000
 """Names in one request; the stream takes any number."""
+_MAX_FIELDS = 100
+_MAX_WEIGHTS = 1000
+
+
+def _bound(value: object, most: int) -> object:
+    """Refuse an object of too many fields at once: each of a crowd of wrong ones would be told of by itself."""
+    if isinstance(value, dict) and len(value) > most:
+        raise PydanticCustomError("too_long", "An object may have at most {most} fields here", {"most": most})
+    return value
 
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bound_fields(cls, value: object) -> object:
+        return _bound(value, _MAX_FIELDS)
 
 
 class PredictionRequest(_Request):
@@ -39,7 +54,11 @@ TopK = Annotated[
     int | None,
     Field(ge=1, description=f"Labels a name, at most as many as the model has; {DEFAULT_TOP_K} if left out."),
 ]
-PriorWeights = Annotated[dict[Label, Annotated[float, Field(ge=0, allow_inf_nan=False)]], Field(max_length=1000)]
+PriorWeights = Annotated[
+    dict[Label, Annotated[float, Field(ge=0, allow_inf_nan=False)]],
+    Field(max_length=_MAX_WEIGHTS),
+    BeforeValidator(lambda weights: _bound(weights, _MAX_WEIGHTS)),
+]
 Abstain = Annotated[bool, Field(description="Give no labels for what does not look like a name, only say so.")]
 
 
