@@ -29,6 +29,8 @@ EXAMPLE = (
 )
 """A file, and its answer with top_k=1."""
 
+MAX_COLUMNS = 256
+"""Of a file: its broken rows get as many cells, and are as short as a client likes."""
 _TOO_LONG = f"A row may have at most {MAX_RECORD_BYTES} bytes; a quote may have been left open."
 
 
@@ -101,6 +103,8 @@ class CsvAnswers:
         """Keep the header, and the one of the answer."""
         if row.refusal:
             raise FieldError("body", f"The first row must name the columns: {row.refusal}")
+        if len(row.cells) > MAX_COLUMNS:
+            raise FieldError("body", f"The first row may name at most {MAX_COLUMNS} columns.")
         if row.cells.count(self._column) != 1:
             raise FieldError("column", "The first row of the file must have one column of this name.")
         self._header = row.cells

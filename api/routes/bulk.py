@@ -135,7 +135,7 @@ async def predict_file(
     The file is UTF-8, or in the `charset` of its media type: `text/csv; charset=windows-1252`, or another of the
     windows-125x, iso-8859 and koi8 ones.
 
-    The first row names the columns; added are `label_1` to `label_k`, `probability_1` to `probability_k`,
+    The first row names the columns, 256 at most; added are `label_1` to `label_k`, `probability_1` to `probability_k`,
     `abstained` and `error`, which says why a row has no answer. All rows are answered by the version in the header
     `X-Model-Version`. Read while you send: what is not read holds up what is.
     """
