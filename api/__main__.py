@@ -27,6 +27,8 @@ logger = logging.getLogger("api")
 
 _BACKLOG = 2048
 """Connections that the kernel completes before the service accepts them."""
+_ACCEPTS = 16
+"""Listeners on the one socket: uvloop accepts one connection for each in a turn of its loop, and turns get long."""
 _STANDARD_ERROR = 2
 
 
@@ -81,7 +83,8 @@ def serve() -> None:
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
         server_header=False,
     )
-    Server(config, lifecycle, drain_seconds=settings.drain_seconds).run(sockets=[listener])
+    listeners = [listener, *(listener.dup() for _ in range(_ACCEPTS - 1))]
+    Server(config, lifecycle, drain_seconds=settings.drain_seconds).run(sockets=listeners)
 
 
 def _open_standard_streams() -> None:

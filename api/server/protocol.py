@@ -191,6 +191,8 @@ class Connection(HttpToolsProtocol):
         elif now - self._unsent_since > self.limits.idle_seconds:
             self.transport.abort()  # close() would wait for the client to read
             return
+        if self._receiving and not self._in_head and self.cycle.response_complete:
+            self.cycle.body = bytearray()  # nobody will ask for it: the answer, such as a 401, did not need it
         if now <= self._deadline:
             return
         if self._closing or not self._receiving:  # lingering, or it has never sent anything
