@@ -29,9 +29,10 @@ _GETS = (
     *("/v2", MODEL, f"{MODEL}/ready", f"{MODEL}/versions/1/ready", *POSTS),
 )
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+# not x-request-id and idempotency-key: what a client chooses as an id is logged
 _HEADERS = (
-    *("x-request-id", "idempotency-key", "traceparent", "tracestate", "accept", "accept-encoding", "cookie", "referer"),
-    *("user-agent", "origin", "forwarded", "x-forwarded-for", "x-forwarded-proto", "range", "if-none-match", "host"),
+    *("traceparent", "tracestate", "accept", "accept-encoding", "cookie", "referer", "user-agent", "origin"),
+    *("forwarded", "x-forwarded-for", "x-forwarded-proto", "range", "if-none-match", "host"),
 )
 
 
