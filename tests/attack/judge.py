@@ -37,7 +37,7 @@ class Request:
     headers: list[tuple[bytes, bytes]]
     body: bytes = b""
     optional: bool = False
-    """It follows a request of HTTP/1.0 with keep-alive: h11 closes there, the service need not."""
+    """It follows a request of HTTP/1.0 or older with keep-alive: h11 closes there, the service need not."""
 
     def values(self, name: bytes) -> list[bytes]:
         """Return the values of a header, of which there may be several."""
@@ -96,7 +96,7 @@ def read(data: bytes) -> Reading:
             break
         request = reading.requests[-1]
         if reader.our_state is h11.MUST_CLOSE:
-            if request.version != b"1.0" or b"keep-alive" not in b",".join(request.values(b"connection")).lower():
+            if request.version == b"1.1" or b"keep-alive" not in b",".join(request.values(b"connection")).lower():
                 break
             optional = True
         reading.rest = data = reader.trailing_data[0]
