@@ -87,6 +87,8 @@ class Judge:
             stream, was_reset = await exchange(self.port, case)
         except TimeoutError:
             return Verdict("the connection stays open")
+        if was_reset and reading.surplus:  # closing on unread bytes may take an answer back
+            return Verdict(stricter="reset at what follows the last request")
         answers, broken = parse_answers(stream, reading)
         if was_reset and len(answers) > len(reading.requests) and not _says_its_length(answers[-1]):
             answers, broken = answers[:-1], True

@@ -58,7 +58,7 @@ class Request:
     def expects_continue(self) -> bool:
         """Whether a 100 may come before its answer."""
         tokens = b",".join(self.values(b"expect")).lower().split(b",")
-        return self.version == b"1.1" and b"100-continue" in [token.strip() for token in tokens]
+        return self.version >= b"1.1" and b"100-continue" in [token.strip() for token in tokens]
 
 
 @dataclass
@@ -69,6 +69,8 @@ class Reading:
     end: End = End.CLEAN
     partial: Request | None = None
     rest: bytes = b""
+    surplus: bool = False
+    """Whether the client sent on behind a request that ends the connection."""
 
     @property
     def methods(self) -> list[bytes]:
@@ -97,6 +99,7 @@ def read(data: bytes) -> Reading:
         request = reading.requests[-1]
         if reader.our_state is h11.MUST_CLOSE:
             if request.version == b"1.1" or b"keep-alive" not in b",".join(request.values(b"connection")).lower():
+                reading.surplus = bool(reader.trailing_data[0])
                 break
             optional = True
         reading.rest = data = reader.trailing_data[0]
