@@ -59,6 +59,8 @@ def check_framing(url: bytes, version: str, headers: Headers) -> Refusal | None:
             return NOT_HTTP
     if n_bytes > MAX_HEAD_BYTES:
         return HEAD_TOO_LONG
+    if version not in ("1.0", "1.1"):
+        return NOT_HTTP
     if n_hosts > 1 or (version == "1.1" and not n_hosts):
         return _HOST
     if encodings and (encodings != [b"chunked"] or version == "1.0"):

@@ -95,6 +95,8 @@ class Connection(HttpToolsProtocol):
         self._idle_bytes += len(data)
         self._received = self._received + data if self._in_head else data
         self._at_start = not self._receiving
+        if self._in_head:
+            self._stop_keep_alive_timer()  # the answer before it has ended meanwhile
         try:
             while data:
                 data = self._feed(data)
@@ -155,7 +157,6 @@ class Connection(HttpToolsProtocol):
             self.cycle.chunked_encoding = False
         if self._is_reserve:
             end_connection(cast(Scope, self.scope))
-        self._stop_keep_alive_timer()  # an answer that ended while the head came has started it
         self._is_last = is_http_1_0 or not self.parser.should_keep_alive()
         self._in_head = False
         self._idle_bytes = 0
@@ -175,6 +176,7 @@ class Connection(HttpToolsProtocol):
         if self._declined_upgrade:
             return
         self._receiving = False
+        self._idle_bytes = 0
         self._deadline = inf
         if not self.parser.should_keep_alive():  # a trailer may say so too; the parser skips what follows
             self._is_last = True
@@ -239,7 +241,7 @@ class Connection(HttpToolsProtocol):
             return
         if not self._receiving:
             super().on_message_begin()
-        has_method = bool(self.url)
+        has_method = bool(self.url) or (self._is_first and self._received.lstrip().startswith(b"HEAD "))
         if not has_path(self.url):
             self.url = b"/"
         end_connection(cast(Scope, self.scope), refusal)

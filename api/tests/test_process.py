@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from api.tests.conftest import ROOT, start, stop
+from api.tests.conftest import ROOT, free_port, start, stop
 from model.registry.store import Store
 
 
 def fail_to_start(**settings: str) -> str:
-    environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in settings.items()}
+    values = {"PORT": str(free_port()), **settings}
+    environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in values.items()}
     run = subprocess.run(
         [sys.executable, "-m", "api"],
         cwd=ROOT,
