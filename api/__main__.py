@@ -49,7 +49,12 @@ def show_new_key(name: str) -> None:
         key, entry = new_key(name)
     except ValidationError:
         sys.exit("A key's name has 1 to 64 letters of a to z, digits, dots, dashes and underscores.")
-    sys.stdout.write(f"{key}\n{entry}\n")
+    try:
+        sys.stdout.write(f"{key}\n{entry}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end would try, and complain, again
+        sys.exit(f"The key cannot be written: {error.strerror}.")
     sys.stderr.write("First the key, which is not shown again; below it, its entry for the settings.\n")
 
 

@@ -135,8 +135,10 @@ class Settings(BaseSettings):
     @classmethod
     def _read_keys_file(cls, values: dict[str, Any]) -> dict[str, Any]:
         path = values.get("api_keys_file")
-        if not path:
+        if path is None:
             return values
+        if not str(path):
+            raise ValueError(f"{PREFIX}API_KEYS_FILE: the name of the file is empty")
         if values.get("api_keys"):
             raise ValueError(f"{PREFIX}API_KEYS: give keys there or in {PREFIX}API_KEYS_FILE, not in both")
         try:

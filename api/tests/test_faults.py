@@ -135,3 +135,18 @@ def test_what_is_wrong_with_a_list_of_keys_is_said_shortly() -> None:
         parse_keys(json.dumps([1] * 10_000))
     assert len(str(caught.value)) < 2000
     assert "more" in str(caught.value)
+
+
+def test_an_empty_name_of_the_file_of_keys_is_refused() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"api_keys_file": ""})
+    assert explain(caught.value).startswith("NAME_CLASSIFIER_API_KEYS_FILE: ")
+
+
+def test_a_key_that_cannot_be_written_is_said_in_one_sentence() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "api", "key", "name"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.decode().count("\n") == 1
