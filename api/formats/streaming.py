@@ -4,15 +4,18 @@ Nothing more is read from a client before what it sent is answered and that answ
 and reads nothing is kept waiting, and one that sends a line and waits gets its answer at once.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.classify.workers import Workers
+from api.name_quota import NameQuota
 
 BATCH = 256
 """Names that one model call answers: more are no faster a name, and hold the first answer up."""
@@ -48,7 +51,7 @@ class BulkResponse(Response):
     Args:
         answers: the format.
         workers: threads that read and answer.
-        before_batch: awaited before each batch with its number of lines or rows, to slow a caller down.
+        quota: what names are charged to; a stream that outruns it slows down, and answers what is paid for.
         drain: a stream ends by itself, between two batches, `grace_seconds` after the service began to drain.
         grace_seconds: see `drain`.
     """
@@ -58,7 +61,7 @@ class BulkResponse(Response):
         answers: Answers,
         workers: Workers,
         *,
-        before_batch: Callable[[int], Awaitable[None]] | None = None,
+        quota: NameQuota = NameQuota.unlimited,
         drain: Drain | None = None,
         grace_seconds: float = 0.0,
     ) -> None:
@@ -68,7 +71,8 @@ class BulkResponse(Response):
         self.init_headers()
         self._answers = answers
         self._workers = workers
-        self._before_batch = before_batch
+        self._quota = quota
+        self._next: asyncio.Future[Message] | None = None  # asked for while the quota was waited for
         self._drain = drain
         self._grace_seconds = grace_seconds
         self._drains_since: float | None = None
@@ -78,30 +82,57 @@ class BulkResponse(Response):
         """Read, answer, send, and only then read on; ends without a word once the client is gone."""
         del scope
         more = True
-        while more:
-            try:
-                message = await receive()
+        try:
+            while more:
+                message = await self._take_next(receive)
                 if message["type"] == "http.disconnect":
                     return
                 more = message.get("more_body", False)
-                await self._answer(send, message.get("body", b""), last=not more)
-            except HTTPException as error:
-                if not self._started:
-                    raise
-                await self._write(send, self._answers.end_early(error.status_code, error.detail))
-                break
+                await self._answer(receive, send, message.get("body", b""), last=not more)
+        except ClientDisconnect:
+            return
+        except HTTPException as error:
+            if not self._started:
+                raise
+            await self._write(send, self._answers.end_early(error.status_code, error.detail))
+        finally:
+            if self._next:
+                self._next.cancel()
         await self._write(send, b"", more=False)
 
-    async def _answer(self, send: Send, chunk: bytes, *, last: bool) -> None:
+    async def _take_next(self, receive: Receive) -> Message:
+        asked, self._next = self._next, None
+        return await (asked or receive())
+
+    async def _answer(self, receive: Receive, send: Send, chunk: bytes, *, last: bool) -> None:
         """Answer what is complete now. Raises HTTPException 503 if the service is about to end."""
         batches = self._answers.read(chunk, last=last)
         _, batch = await self._workers.run_for_stream(self._step, None, batches)
         while batch is not None:
-            self._check_drain()
-            if self._before_batch and batch:
-                await self._before_batch(len(batch))
+            while len(batch) > self._quota.slice_size:
+                part, batch = batch[: self._quota.slice_size], batch[self._quota.slice_size :]
+                await self._admit(receive, len(part))
+                await self._write(send, await self._workers.run_for_stream(self._answers.answer, part))
+            await self._admit(receive, len(batch))
             piece, batch = await self._workers.run_for_stream(self._step, batch, batches)
             await self._write(send, piece)
+
+    async def _admit(self, receive: Receive, n_names: int) -> None:
+        """Wait until the quota admits so many names. Raises ClientDisconnect if the client does not wait as long."""
+        self._check_drain()
+        if not n_names or self._quota is NameQuota.unlimited:
+            return
+        waiting = asyncio.ensure_future(self._quota.wait_for(n_names))
+        if self._next is None:
+            self._next = asyncio.ensure_future(receive())
+        try:
+            either: set[asyncio.Future[Any]] = {waiting, self._next}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done() and not self._next.exception() and self._next.result()["type"] == "http.disconnect":
+                raise ClientDisconnect
+            await waiting
+        finally:
+            waiting.cancel()
 
     def _step(self, batch: Batch | None, batches: Iterator[Batch]) -> tuple[bytes, Batch | None]:
         """Return the answer to a batch, and the next batch: one hop to a thread for both."""

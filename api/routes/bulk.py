@@ -144,4 +144,4 @@ async def predict_file(
 
 
 def _respond(answers: Answers, workers: Workers, lifecycle: Lifecycle, quota: NameQuota) -> BulkResponse:
-    return BulkResponse(answers, workers, before_batch=quota.wait_for, drain=lifecycle, grace_seconds=_GRACE_SECONDS)
+    return BulkResponse(answers, workers, quota=quota, drain=lifecycle, grace_seconds=_GRACE_SECONDS)

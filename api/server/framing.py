@@ -1,5 +1,6 @@
 """What a request's head says about where the request ends, read as strictly as any proxy would."""
 
+import re
 from collections.abc import Sequence
 
 import httptools
@@ -7,11 +8,17 @@ import httptools
 from api.context import Refusal
 
 MAX_HEAD_BYTES = 16 * 1024
-HEAD_TOO_LONG = Refusal(431, f"The head of a request may have at most {MAX_HEAD_BYTES} bytes.")
+MAX_HEADERS = 100
+"""Each takes over a hundred bytes of memory, however short it is."""
+HEAD_TOO_LONG = Refusal(
+    431, f"The head of a request may have at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers."
+)
 NOT_HTTP = Refusal(400, "The request is not valid HTTP.")
-_HOST = Refusal(400, "A request needs one Host header.")
+_HOST = Refusal(400, "A request needs one valid Host header.")
+_VERSION = Refusal(400, "The versions of HTTP that are spoken here are 1.0 and 1.1.")
 _ENCODING = Refusal(400, "The only transfer encoding is chunked, in HTTP/1.1.")
 _MAX_LENGTH_DIGITS = 19
+_HOST_VALUE = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w:.]+\])(?::\d*)?")
 _UPGRADE = {b"upgrade", b"http2-settings"}
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -52,15 +59,15 @@ def check_framing(url: bytes, version: str, headers: Headers) -> Refusal | None:
     for name, value in headers:
         n_bytes += len(name) + len(value)
         if name == b"host":
-            n_hosts += 1
+            n_hosts += 1 if _HOST_VALUE.fullmatch(value) else 2
         elif name == b"transfer-encoding":
             encodings.append(value.lower())
         elif name == b"content-length" and not (value.isdigit() and len(value) <= _MAX_LENGTH_DIGITS):
             return NOT_HTTP
-    if n_bytes > MAX_HEAD_BYTES:
+    if n_bytes > MAX_HEAD_BYTES or len(headers) > MAX_HEADERS:
         return HEAD_TOO_LONG
     if version not in ("1.0", "1.1"):
-        return NOT_HTTP
+        return _VERSION
     if n_hosts > 1 or (version == "1.1" and not n_hosts):
         return _HOST
     if encodings and (encodings != [b"chunked"] or version == "1.0"):

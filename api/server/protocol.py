@@ -17,6 +17,7 @@ from api.context import Refusal, end_connection
 from api.server.framing import (
     HEAD_TOO_LONG,
     MAX_HEAD_BYTES,
+    MAX_HEADERS,
     NOT_HTTP,
     check_framing,
     has_path,
@@ -103,7 +104,7 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(self._refusal)
         else:
-            if self._idle_bytes > MAX_HEAD_BYTES:  # a head, a trailer or a chunk extension without an end
+            if self._receiving and self._is_too_long():
                 self._refuse(HEAD_TOO_LONG)
         if not self._in_head:
             self._received = b""  # thousands of idle connections would keep what they last received
@@ -219,6 +220,11 @@ class Connection(HttpToolsProtocol):
             self._received = head_without_upgrade(method, self.url, version, self.headers) + data[upgrade.args[0] :]
             return self._received
         return b""
+
+    def _is_too_long(self) -> bool:
+        """Tell whether a head, a trailer or a chunk extension goes on without an end."""
+        n_bytes = len(self._received) if self._in_head and self._is_first else self._idle_bytes
+        return n_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS
 
     def _stop_keep_alive_timer(self) -> None:
         if self.timeout_keep_alive_task is not None:

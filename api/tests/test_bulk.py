@@ -27,6 +27,7 @@ from api.formats.lines import MAX_RECORD_BYTES
 from api.formats.ndjson import MAX_LINE_BYTES, NdjsonAnswers
 from api.formats.streaming import Answers, BulkResponse
 from api.lifecycle import Lifecycle
+from api.name_quota import NameQuota
 from api.observability.metrics import Metrics
 from api.schemas.predict import StreamedError, StreamedPrediction
 from api.tests.conftest import Server, metric_sum, start, stop, until
@@ -417,9 +418,10 @@ async def _ask(response: BulkResponse, chunks: Sequence[bytes]) -> bytes:
 def test_each_batch_is_charged_before_it_is_answered(served: ServedModel, kind: str) -> None:
     charged: list[int] = []
 
-    async def charge(n: int) -> None:
-        charged.append(n)
-        await asyncio.sleep(0)
+    class Quota(NameQuota):
+        async def wait_for(self, n: int) -> None:
+            charged.append(n)
+            await asyncio.sleep(0)
 
     answers: Answers = (
         NdjsonAnswers(served, Metrics(), Options())
@@ -429,10 +431,39 @@ def test_each_batch_is_charged_before_it_is_answered(served: ServedModel, kind: 
     body = [b'"Jordan"\n' * 300, b'\n"Jordan"\n'] if kind == "lines" else [b"name\n", b"Jordan\n" * 300, b"Jordan\n"]
 
     async def ask() -> bytes:
-        return await _ask(BulkResponse(answers, Workers(), before_batch=charge), body)
+        return await _ask(BulkResponse(answers, Workers(), quota=Quota()), body)
 
     assert asyncio.run(ask()).count(b"\n") == sum(charged) + (kind == "rows")
     assert charged == [256, 44, 1]
+
+
+def test_what_a_small_quota_admits_is_answered_at_once(served: ServedModel) -> None:
+    sent: list[bytes] = []
+    forever = asyncio.Event()
+
+    class Quota(NameQuota):
+        slice_size = 5
+        left = 10
+
+        async def wait_for(self, n: int) -> None:
+            self.left -= n
+            if self.left < 0:
+                await forever.wait()
+
+    async def ask() -> None:
+        messages: list[Message] = [{"type": "http.request", "body": b'"Jordan"\n' * 100}, {"type": "http.disconnect"}]
+
+        async def receive() -> Message:
+            return messages.pop(0)
+
+        async def send(message: Message) -> None:
+            sent.append(message.get("body", b""))
+
+        answers = NdjsonAnswers(served, Metrics(), Options())
+        await BulkResponse(answers, Workers(), quota=Quota())({"type": "http"}, receive, send)
+
+    asyncio.run(asyncio.wait_for(ask(), 20))  # the client has left, so nothing waits for the quota any more
+    assert b"".join(sent).count(b"\n") == 10
 
 
 def test_a_stream_ends_when_the_service_drains(served: ServedModel) -> None:
@@ -440,11 +471,12 @@ def test_a_stream_ends_when_the_service_drains(served: ServedModel) -> None:
     lifecycle, body = Lifecycle(), [b'"Jordan"\n' * 256, b'"Jordan"\n', b'"Jordan"\n']
 
     async def ask(grace: float) -> list[dict[str, Any]]:
-        async def drain(n: int) -> None:
-            lifecycle.draining = n == 1
+        class Quota(NameQuota):
+            async def wait_for(self, n: int) -> None:
+                lifecycle.draining = n == 1
 
         answers = NdjsonAnswers(served, Metrics(), Options())
-        response = BulkResponse(answers, Workers(), before_batch=drain, drain=lifecycle, grace_seconds=grace)
+        response = BulkResponse(answers, Workers(), quota=Quota(), drain=lifecycle, grace_seconds=grace)
         return [json.loads(line) for line in (await _ask(response, body)).splitlines()]
 
     assert len(asyncio.run(ask(grace=600))) == 258
