@@ -28,10 +28,13 @@ COMMANDS = {
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     for line in block.splitlines()
 }
-CURL, CURL_FILE = sorted((line for line in COMMANDS if line.startswith("curl ")), key=len, reverse=True)
+CURL, CURL_FILE, CURL_STREAM, CURL_LIST = (
+    next(line for line in COMMANDS if "curl " in line and words in line)
+    for words in ("/get_prediction", "names.csv", "names.ndjson", "names.txt")
+)
 
 RUN_HERE = {
-    *("make serve", CURL, CURL_FILE, "python -m api key billing"),
+    *("make serve", CURL, CURL_FILE, CURL_STREAM, CURL_LIST, "python -m api key billing"),
     *("make validate DATA=my/names", "make train DATA=my/names BUNDLE=my/bundle", "make serve BUNDLE=my/bundle"),
     "python -m model training_model artifacts data/names",
     "python -m model predict artifacts Kowalska",
@@ -121,13 +124,18 @@ def test_every_command_is_run_somewhere() -> None:
 
 def test_first_screen_serves_and_answers_what_it_shows(tmp_path: Path) -> None:
     shown: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", PAGES["README.md"], re.DOTALL)[0])
-    (tmp_path / "names.csv").write_text("surname\nKowalska\n", encoding="utf-8")
+    for name, text in {"csv": "surname\nKowalska\n", "ndjson": '"Kowalska"\n', "txt": "Kowalska\n"}.items():
+        (tmp_path / f"names.{name}").write_text(text, encoding="utf-8")
     with _serving("make serve") as address:
         answer = json.loads(_run(CURL, ("http://127.0.0.1:8000", address)))
         rows = _run(CURL_FILE, ("http://127.0.0.1:8000", address), cwd=tmp_path).splitlines()
+        line = json.loads(_run(CURL_STREAM, ("http://127.0.0.1:8000", address), cwd=tmp_path))
+        _run(f"sh -c {shlex.quote(CURL_LIST)}", ("http://127.0.0.1:8000", address), cwd=tmp_path)
     assert answer["predictions"] == shown["predictions"]
     assert answer["probabilities"] == pytest.approx(shown["probabilities"], abs=1e-5)
     assert rows[1].startswith("Kowalska,Polish,")
+    assert line["labels"][0] == "Polish"
+    assert (tmp_path / "answers.csv").read_text(encoding="utf-8").splitlines()[1] == rows[1]
 
 
 def test_a_new_key_is_an_entry_as_shown() -> None:
@@ -161,6 +169,8 @@ def test_the_shipped_bundle_answers_on_the_command_line() -> None:
     assert _run("python -m model predict artifacts Kowalska").startswith("Kowalska: ")
     assert len(_run("python -m model explain artifacts Kowalska").splitlines()) == 1 + len("Kowalska")
     assert _run("python -m model similar artifacts Kowalska").startswith("Polish\n")
+    (shown,) = re.findall(r"```python\n(.*?)```", PAGES["training.md"], re.DOTALL)
+    assert "labels=('Polish', " in _run(f"python -c {shlex.quote(shown + 'print(predictions)')}")
     accuracy = re.search(r"│ accuracy +│ ([\d.]+)", _run("python -m model evaluate artifacts data/names"))
     assert accuracy
     stated = json.loads((ROOT / "artifacts" / "metadata.json").read_text(encoding="utf-8"))["metrics"]["test"]
