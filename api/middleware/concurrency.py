@@ -1,4 +1,4 @@
-"""Load shedding: how many requests and streams are in work at once, in all and for each caller."""
+"""Load shedding: how many requests and streams are in progress at once, in all and for each caller."""
 
 from collections import Counter
 
@@ -12,13 +12,13 @@ _RETRY = {"Retry-After": "1"}
 
 
 class ConcurrencyLimit:
-    """Refuse what comes on top of the work that is under way.
+    """Refuse work beyond the bounds on what is in progress.
 
     Args:
         app: what answers.
-        max_requests: requests in work at once; probes and streams do not count.
-        max_streams: streams in work at once.
-        max_streams_per_caller: streams in work at once for one caller.
+        max_requests: requests in progress at once; probes and streams do not count.
+        max_streams: streams in progress at once.
+        max_streams_per_caller: streams in progress at once for one caller.
         probe_paths: paths that are always answered.
         stream_paths: paths of streams.
     """

@@ -60,7 +60,7 @@ class Metrics:
             "predictions", "Names answered, by their most probable label.", ("label",), registry=self.registry
         )
         self.abstentions = Counter(
-            "abstentions", "Names that no label should be believed of, by reason.", ("reason",), registry=self.registry
+            "abstentions", "Names on which the model abstained, by reason.", ("reason",), registry=self.registry
         )
         self.model_info = Gauge(
             "model_info", "1 for the model that is served.", ("version", "architecture"), registry=self.registry

@@ -128,7 +128,7 @@ async def predict_file(
     charset: Annotated[str, require_media_type(csv_rows.MEDIA_TYPE, charsets=csv_rows.CHARSETS)],
     options: OptionsDep,
     column: Annotated[str, Query(description="The column of the names.")] = "name",
-    delimiter: Annotated[Literal[",", ";", "\t", "|"], Query(description="What parts the fields.")] = ",",
+    delimiter: Annotated[Literal[",", ";", "\t", "|"], Query(description="Field separator.")] = ",",
 ) -> BulkResponse:
     """Answer a CSV file (RFC 4180) with the same file in UTF-8 and, in each row, what its name looks like.
 

@@ -16,7 +16,7 @@ router = APIRouter(tags=["classifier"])
 @router.get("/check_service")
 @traits(open=True)
 async def check_service() -> ServiceMessage:
-    """Say hello."""
+    """Check that the service answers."""
     return ServiceMessage(Message="Hello world from service")
 
 
