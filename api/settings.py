@@ -78,14 +78,14 @@ class Settings(BaseSettings):
     """Largest request body; a larger one is refused with 413. 1,000 names of 100 letters fit, each letter escaped."""
     max_buffered_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     """All request bodies that are held in memory at once; any beyond that get 503."""
-    max_concurrency: Annotated[int, Field(ge=1, le=100_000)] = 1024
+    max_concurrency: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """Requests in progress at once; any beyond that get 503. Streams and probes do not count."""
     max_streams: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Streams and files in progress at once."""
     max_streams_per_caller: Annotated[int, Field(ge=1, le=10_000)] = 8
     """Streams and files of one caller in progress at once: a key, or an address if there are no keys."""
-    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 2_500
-    """Open connections, about as many as a core answers in half a second; on top, only probes are answered."""
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Open connections, fewer where the limit on open files is low; beyond them, only probes are answered."""
     head_seconds: Annotated[float, Field(gt=0, le=3600)] = 10
     """Time for the head of a request to arrive."""
     body_seconds: Annotated[float, Field(gt=0, le=3600)] = 10
