@@ -159,6 +159,8 @@ class Connection(HttpToolsProtocol):
         if self._is_reserve:
             end_connection(cast(Scope, self.scope))
         self._is_last = is_http_1_0 or not self.parser.should_keep_alive()
+        if self._is_last:
+            self._end_with_this_answer()
         self._in_head = False
         self._idle_bytes = 0
         self.headers = []  # trailers go here; the scope keeps the list of headers
@@ -181,7 +183,9 @@ class Connection(HttpToolsProtocol):
         self._deadline = inf
         if not self.parser.should_keep_alive():  # a trailer may say so too; the parser skips what follows
             self._is_last = True
-            self.cycle.keep_alive = False
+            self._end_with_this_answer()
+            if self.cycle.response_complete:
+                self.transport.close()
         super().on_message_complete()
 
     # --- what the server calls
