@@ -1,6 +1,5 @@
 """Bounds on connections: how long a client may take, and how many there may be."""
 
-import resource
 from dataclasses import dataclass
 
 _OTHER_DESCRIPTORS = 64
@@ -26,6 +25,10 @@ def usable_connections(wanted: int) -> tuple[int, int]:
 
     Both follow from the limit on file descriptors: a process that runs out of them accepts nothing, probes neither.
     """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return wanted, wanted // 10 + 10
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     available = wanted * 2 if soft == resource.RLIM_INFINITY else soft - _OTHER_DESCRIPTORS
     reserve = max(1, min(wanted // 10 + 10, available // 10))

@@ -5,8 +5,6 @@ import resource
 import select
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +16,8 @@ import pytest
 from api.middleware.api_keys import new_key
 from api.server.limits import usable_connections
 from api.tests import wire
-from api.tests.conftest import ROOT, Server, free_port, start, stop, until
+from api.tests.conftest import Server, free_port, start, stop, until
+from api.tests.test_process import fail_to_start
 
 BODY = b'{"name": "Jordan"}'
 HEAD = b"POST /get_prediction HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -180,15 +179,5 @@ def test_every_address_of_ipv6_and_ipv4_is_listened_on(bundle: Path, tmp_path: P
 def test_a_taken_port_is_named_in_the_only_line() -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
-        run = subprocess.run(
-            [sys.executable, "-m", "api"],
-            cwd=ROOT,
-            env={"NAME_CLASSIFIER_PORT": str(port), "NAME_CLASSIFIER_BUNDLE_DIR": "no/such/bundle"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert run.returncode == 1
-    (line,) = run.stderr.splitlines()
-    assert f"Cannot listen on port {port} of 127.0.0.1: another process listens there." in line
+        message = fail_to_start(PORT=str(port), BUNDLE_DIR="no/such/bundle")
+    assert f"Cannot listen on port {port} of 127.0.0.1: another process listens there." in message

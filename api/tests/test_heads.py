@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.server.framing import MAX_HEADERS
+from api.server.framing import MAX_HEAD_BYTES, MAX_HEADERS
 from api.tests.conftest import Server
 from api.tests.wire import exchange, parse
 
@@ -67,3 +67,10 @@ def test_headers_are_bounded_by_their_number(server: Server, n_headers: int, sta
     headers = b"a:\r\n" * (n_headers - 2)
     data = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n%s\r\n" % headers
     assert _statuses(server, data) == [status]
+
+
+def test_a_head_that_never_ends_is_bounded_by_the_number_of_its_headers(server: Server) -> None:
+    """A connection that holds thousands of empty headers back takes a hundred times their bytes."""
+    data = b"GET /livez HTTP/1.1\r\nhost: x\r\n" + b"a:\r\n" * 3000
+    assert len(data) < MAX_HEAD_BYTES
+    assert _statuses(server, data) == [431]
