@@ -1,0 +1,30 @@
+"""The command line of the request log: `python -m api.request_log COMMAND`."""
+
+import sys
+
+import typer
+
+from api.request_log.commands.migrate import migrate
+from api.request_log.errors import RequestLogError
+
+app = typer.Typer(
+    help="Look into, export, erase from and prune the log of requests and their answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # brackets in a help text are brackets
+)
+app.command()(migrate)
+app.callback()(lambda: None)  # a command's name is wanted even while there is only one
+
+
+def main() -> None:
+    """Run the command line; what goes wrong on purpose becomes one sentence and exit code 1."""
+    try:
+        app(prog_name="python -m api.request_log")
+    except RequestLogError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

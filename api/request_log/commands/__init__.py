@@ -1,0 +1,1 @@
+"""The commands of the request log, a module each."""

@@ -1,0 +1,50 @@
+"""The command line: what it prints, its exit codes, and that no secret is echoed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.request_log.schema import HEAD
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "api.request_log", *arguments],
+        cwd=ROOT,
+        env=os.environ | {f"NAME_CLASSIFIER_{name}": value for name, value in settings.items()},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_migrate_makes_the_database_and_the_file(postgresql_url: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": postgresql_url, "REQUEST_LOG_DIR": str(tmp_path)}
+    done = run("migrate", **settings)
+    assert (done.returncode, done.stdout) == (0, f"Revision {HEAD} was made.\n")
+    assert not list(tmp_path.iterdir())
+    assert run("migrate", "--outbox", **settings).stdout == f"Revision {HEAD} was made.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["request_log.sqlite"]
+    assert run("migrate", REQUEST_LOG_DIR=str(tmp_path)).stdout == f"Revision {HEAD}: there was nothing to do.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://user:secret@host/log"),
+        ("DATABASE_URL", "postgresql+psycopg://user:secret@127.0.0.1:1/log"),
+        ("NAME_HASH_KEYS", '["secret"]'),
+        ("REQUEST_LOG_DIR", "/dev/null/secret"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_1(name: str, value: str) -> None:
+    done = run("migrate", **{name: value})
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("error: ")
+    assert "secret" not in done.stderr or name == "REQUEST_LOG_DIR"
