@@ -26,7 +26,8 @@ ENV PATH=/app/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     OMP_NUM_THREADS=1 \
     NAME_CLASSIFIER_HOST=0.0.0.0 \
-    NAME_CLASSIFIER_PORT=8000
+    NAME_CLASSIFIER_PORT=8000 \
+    NAME_CLASSIFIER_REQUEST_LOG_DIR=/data
 WORKDIR /app
 COPY --from=build /app/venv venv
 COPY --from=build /app/app .
@@ -45,7 +46,10 @@ LABEL org.opencontainers.image.title="fastapi-ml" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 
-# by number, so that Kubernetes can check runAsNonRoot; nothing in the image belongs to this user
+# the request log: all that is ever written
+RUN install -d -o 10001 -g 10001 -m 700 /data
+VOLUME /data
+# by number, so that Kubernetes can check runAsNonRoot; nothing in the image but /data belongs to this user
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=3s --start-period=30s --retries=3 \

@@ -73,6 +73,11 @@ def serve() -> None:
         _give_up(explain(error))
     except (BundleError, _PortError) as error:
         _give_up(str(error))
+    except OSError as error:
+        _give_up(
+            f"The request log cannot be written: {error.strerror}. NAME_CLASSIFIER_REQUEST_LOG_DIR chooses another "
+            "folder, NAME_CLASSIFIER_REQUEST_LOG=off does without."
+        )
     _handle_signals(app.state.key_file.reload)
     config = uvicorn.Config(
         app,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from starlette.types import Scope
 
 from api.name_quota import NameQuota
+from api.recording import Recording
 
 _CONTEXT = "name_classifier.context"
 _LAST = "name_classifier.last"
@@ -48,6 +49,8 @@ class RequestContext:
     caller: Caller = _NOBODY
     names: NameQuota = NameQuota.unlimited
     """What the names of the request are charged to."""
+    recording: Recording = Recording.off
+    """Where the answers to the request are recorded."""
     route: str | None = None
     """Template of the route, where no router sets it."""
     model_version: str | None = None
@@ -64,6 +67,11 @@ def context_of(scope: Scope) -> RequestContext:
     """Return the context of a request."""
     context: RequestContext = scope[_CONTEXT]
     return context
+
+
+def route_of(scope: Scope, context: RequestContext) -> str | None:
+    """Return the template that the path of a request matched, or None."""
+    return context.route or getattr(scope.get("route"), "path", None)
 
 
 def end_connection(scope: Scope, refusal: Refusal | None = None) -> None:

@@ -27,5 +27,9 @@ class RateLimitedError(Exception):
         self.headers = headers
 
 
+class RequestLogFullError(Exception):
+    """The request log takes no more rows, and nothing may be answered unrecorded."""
+
+
 class LimitsUnavailableError(Exception):
     """The storage of the counts does not answer, and nothing may pass uncounted."""

@@ -23,13 +23,14 @@ from api.middleware.hot_path import HotPath
 from api.middleware.key_file import KeyFile
 from api.middleware.rate_limit import RateLimit, RateLimiter
 from api.middleware.telemetry import Recorder, RequestTelemetry
-from api.observability.logs import RequestLog
+from api.observability.logs import AccessLog
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
-from api.routes import bulk, compat, inference, models, page, predict, probes
+from api.request_log.request_log import RequestLog
+from api.routes import bulk, compat, feedback, inference, models, page, predict, probes
 from api.routes.dependencies import require_utf8_query
-from api.routes.traits import RoutePaths, traits_of
-from api.settings import Settings
+from api.routes.traits import PathTemplates, RoutePaths, traits_of
+from api.settings import RequestLogMode, Settings
 
 
 def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAPI:
@@ -37,6 +38,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
 
     Raises:
         BundleError: the bundle is missing, incomplete, damaged or of an unknown schema.
+        OSError: the folder of the request log cannot be written to.
     """
     metrics = Metrics()
     tracing = Tracing()
@@ -44,7 +46,13 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     keys = KeyRing(settings.api_keys, required=settings.key_needed)
     key_file = KeyFile(settings, keys, metrics)
     limiter = RateLimiter(settings, keys, metrics)
-    app = _new_app(host, _lifespan(ModelWatcher(host, metrics), key_file, limiter, tracing))
+    traits = traits_of(routers(settings))
+    paths = RoutePaths.of(traits)
+    request_log = None
+    if settings.request_log is not RequestLogMode.OFF:
+        request_log = RequestLog(settings, metrics.registry, paths.recorded)
+    app = _new_app(host, _lifespan(ModelWatcher(host, metrics), key_file, limiter, tracing, request_log))
+    app.state.request_log = request_log
     app.state.host = host
     app.state.metrics = metrics
     app.state.workers = Workers()
@@ -54,32 +62,37 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     for router in routers(settings):
         app.include_router(router)
     problems.install(app)
-    traits = traits_of(routers(settings))
-    paths = RoutePaths.of(traits)
     openapi.install(app, open_paths=paths.open, key_needed=settings.key_needed)
-    recorder = Recorder(metrics, RequestLog(settings.log_requests_per_second, quiet_routes=paths.quiet))
+    recorder = Recorder(metrics, AccessLog(settings.log_requests_per_second, quiet_routes=paths.quiet))
     stack = _middleware(app, settings, paths, keys, limiter)
     app.middleware_stack = RequestTelemetry(
         stack,
         recorder=recorder,
         tracing=tracing,
         lifecycle=app.state.lifecycle,
-        fixed_paths=[path for path in traits if "{" not in path],
+        find_template=PathTemplates(traits).find,
+        new_recording=request_log.recording if request_log else None,
     )
     return app
 
 
-def _lifespan(watcher: ModelWatcher, key_file: KeyFile, limiter: RateLimiter, tracing: Tracing) -> Lifespan[FastAPI]:
+def _lifespan(
+    watcher: ModelWatcher, key_file: KeyFile, limiter: RateLimiter, tracing: Tracing, request_log: RequestLog | None
+) -> Lifespan[FastAPI]:
     """Return what runs beside the app from its start to its end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watcher.start()
+        if request_log:
+            request_log.start()
         watching = asyncio.create_task(key_file.watch())
         yield
         watching.cancel()
         watcher.stop()
         await limiter.close()
+        if request_log:
+            await request_log.close()
         tracing.shutdown()
 
     return lifespan
@@ -105,7 +118,11 @@ def routers(settings: Settings) -> list[APIRouter]:
         *(compat.router, predict.router, bulk.router, models.router, inference.router, probes.router),
         page.page_router(docs_enabled=settings.docs_enabled),
     ]
-    switched = [(settings.metrics_enabled, probes.metrics_router), (settings.docs_enabled, page.docs_router)]
+    switched = [
+        (settings.metrics_enabled, probes.metrics_router),
+        (settings.docs_enabled, page.docs_router),
+        (settings.request_log is not RequestLogMode.OFF, feedback.router),
+    ]
     return always + [router for enabled, router in switched if enabled]
 
 

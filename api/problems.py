@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from api.context import context_of
-from api.errors import FieldError, LimitsUnavailableError, OverloadedError, RateLimitedError
+from api.errors import FieldError, LimitsUnavailableError, OverloadedError, RateLimitedError, RequestLogFullError
 from api.schemas.problem import FieldProblem, Problem
 from model.errors import PredictionError
 
@@ -65,6 +65,12 @@ def limits_unavailable() -> ProblemResponse:
     return problem_response(503, "Rate limits cannot be checked; try again in a second.", headers={"retry-after": "1"})
 
 
+def request_log_full() -> ProblemResponse:
+    """Return the 503 of a request that cannot be recorded."""
+    detail = "The request cannot be recorded; try again in a second."
+    return problem_response(503, detail, headers={"retry-after": "1"})
+
+
 def overloaded() -> ProblemResponse:
     """Say that the service sheds load."""
     detail = "The service has more to do than it can; try again in a second."
@@ -85,6 +91,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OverloadedError, _overloaded)
     app.add_exception_handler(RateLimitedError, _rate_limited)
     app.add_exception_handler(LimitsUnavailableError, _limits_unavailable)
+    app.add_exception_handler(RequestLogFullError, _request_log_full)
     app.add_exception_handler(Exception, _failed)  # raised again behind the answer, so that telemetry logs it
 
 
@@ -129,6 +136,10 @@ async def _rate_limited(request: Request, error: Exception) -> ProblemResponse:
 
 async def _limits_unavailable(_: Request, __: Exception) -> ProblemResponse:
     return limits_unavailable()
+
+
+async def _request_log_full(_: Request, __: Exception) -> ProblemResponse:
+    return request_log_full()
 
 
 async def _http_error(_: Request, error: Exception) -> ProblemResponse:

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.hash_keys import HashKeys
 from api.key_list import (
     ApiKey,
     ApiKeys,
@@ -41,6 +50,29 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class RequestLogMode(StrEnum):
+    """Whether requests are recorded, and whether an answer waits until it is."""
+
+    OFF = "off"
+    FAST = "fast"
+    STRICT = "strict"
+
+
+class RecordedNames(StrEnum):
+    """What the request log keeps of a name."""
+
+    RAW = "raw"
+    HASHED = "hashed"
+    ABSENT = "absent"
+
+
+class FullPolicy(StrEnum):
+    """What happens to requests while the request log cannot be written."""
+
+    SKIP = "skip"
+    REFUSE = "refuse"
 
 
 class RateLimitFailure(StrEnum):
@@ -120,6 +152,20 @@ class Settings(BaseSettings):
         tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(parse_json_list)
     ] = ()
     """JSON list of the addresses or networks whose X-Forwarded-For is believed; "*", not in production, is any."""
+    request_log: RequestLogMode = RequestLogMode.FAST
+    """Record requests: off; fast, where a kill can lose the last 50 ms; strict, where answers wait for a commit."""
+    request_log_dir: Path = Path("request_log")
+    """Folder of the outbox, the SQLite file that rows are written to first; the image sets /data."""
+    database_url: SecretStr = SecretStr("")
+    """postgresql+psycopg://… that rows are shipped to; without, the outbox is the database."""
+    request_log_names: RecordedNames | None = None
+    """What is kept of a name: raw, hashed or absent. By default raw; in production hashed with keys, else absent."""
+    name_hash_keys: Annotated[HashKeys, NoDecode, Field(repr=False)] = ()
+    """JSON list of {"id", "key"}, a key being 64 hexadecimal digits; the first one hashes, all can erase."""
+    request_log_full: FullPolicy = FullPolicy.SKIP
+    """While the outbox cannot be written: skip answers unrecorded, refuse answers 503."""
+    request_log_max_bytes: Annotated[int, Field(ge=1024 * 1024)] = 1024 * 1024 * 1024
+    """Largest size of the outbox."""
     docs_enabled: bool = True
     """Serve /docs and /openapi.json."""
     metrics_enabled: bool = True
@@ -146,6 +192,13 @@ class Settings(BaseSettings):
         except KeyListError as error:
             raise ValueError(f"{PREFIX}API_KEYS_FILE: {error}") from None
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith("postgresql+psycopg://"):
+            raise ValueError("it begins with postgresql+psycopg://")
+        return url
+
     @field_validator("rate_limit_storage")
     @classmethod
     def _can_be_connected_to(cls, url: str) -> str:
@@ -158,6 +211,15 @@ class Settings(BaseSettings):
         return url
 
     @property
+    def recorded_names(self) -> RecordedNames:
+        """What the request log keeps of a name."""
+        if self.request_log_names:
+            return self.request_log_names
+        if self.environment is Environment.DEVELOPMENT:
+            return RecordedNames.RAW
+        return RecordedNames.HASHED if self.name_hash_keys else RecordedNames.ABSENT
+
+    @property
     def key_needed(self) -> bool:
         """Whether requests need an API key; with a file of keys they do even while it lists none."""
         return bool(self.api_keys or self.api_keys_file)
@@ -166,6 +228,12 @@ class Settings(BaseSettings):
         """Tell whether a key has no limit where each needs one: in production."""
         unlimited = not self.rate_limit and not all(key.limit for key in keys)
         return unlimited and self.environment is Environment.PRODUCTION
+
+    @model_validator(mode="after")
+    def _has_keys_for_hashes(self) -> Self:
+        if self.request_log_names is RecordedNames.HASHED and not self.name_hash_keys:
+            raise ValueError(f"{PREFIX}NAME_HASH_KEYS: names cannot be hashed without a key")
+        return self
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:

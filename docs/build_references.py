@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from prometheus_client import Metric
+from pydantic import SecretStr
 
 from api.main import create_app
-from api.settings import PREFIX, Settings
+from api.settings import PREFIX, RequestLogMode, Settings
 
 FOLDER = Path(__file__).parent
 _LINE = re.compile(r"(?<!\n)\n(?!\n)")
@@ -25,7 +27,10 @@ _LINE = re.compile(r"(?<!\n)\n(?!\n)")
 
 def main() -> None:
     """Write the references, or exit with 1 if one of them is not what the code says."""
-    app = create_app(Settings())
+    with tempfile.TemporaryDirectory() as folder:
+        database = SecretStr("postgresql+psycopg://")  # never connected to; with one, there are more metrics
+        app = create_app(Settings(request_log=RequestLogMode.FAST, request_log_dir=Path(folder), database_url=database))
+        app.state.request_log.metrics.fail("commit", OSError())
     pages = {"settings.md": settings_page(), "routes.md": routes_page(app.openapi()), "metrics.md": metrics_page(app)}
     stale = [name for name, text in pages.items() if not _is_current(FOLDER / name, text)]
     if "--check" in sys.argv:
@@ -68,7 +73,7 @@ def _docstrings(cls: type) -> dict[str, str]:
 
 
 def _default(value: object) -> str:
-    if value in ((), None, ""):
+    if value in ((), None, "", SecretStr("")):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -93,8 +98,10 @@ def _operation(operation: dict[str, Any], document: dict[str, Any]) -> Iterator[
     if rows := [*_parameters(operation), *_bodies(operation, document)]:
         yield from ("", *_table(("takes", "in", "meaning"), rows))
     responses = operation["responses"]
-    kinds = " or ".join(f"`{kind}`" for kind in responses["200"].get("content", {})) or "text"
-    errors = ", ".join(sorted(responses.keys() - {"200"}))
+    success = min(responses)
+    nothing = "nothing" if success == "204" else "text"
+    kinds = " or ".join(f"`{kind}`" for kind in responses[success].get("content", {})) or nothing
+    errors = ", ".join(sorted(responses.keys() - {success}))
     key = " Needs no key." if operation.get("security") == [] else ""
     yield from ("", f"Answers with {kinds}{f'; errors: {errors}' if errors else ''}.{key}")
 

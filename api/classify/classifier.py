@@ -9,6 +9,7 @@ from api.classify.served_model import ModelHost, ServedModel
 from api.classify.workers import Workers
 from api.name_quota import NameQuota
 from api.observability.metrics import Metrics
+from api.recording import Recording
 from model.constants import DEFAULT_TOP_K
 from model.errors import InvalidNameError
 from model.prediction import Prediction, Prior
@@ -24,6 +25,8 @@ class Options:
     top_k: int | None = None
     prior: Prior = "natural"
     abstain: bool = False
+    needs_label: bool = False
+    """Refuse a name that gets no label at all."""
 
     def width(self, served: ServedModel) -> int:
         """Return how many labels a row of fixed width has room for."""
@@ -58,17 +61,32 @@ class Classifier:
         self._workers = workers
         self._batcher = Batcher(metrics)
 
-    async def classify(self, names: Sequence[str], options: Options, quota: NameQuota = NameQuota.unlimited) -> Answer:
-        """Return one prediction a name, once the quota admits them.
+    async def classify(
+        self,
+        names: Sequence[str],
+        options: Options,
+        quota: NameQuota = NameQuota.unlimited,
+        recording: Recording = Recording.off,
+    ) -> Answer:
+        """Return one prediction a name, once the quota admits them and they are recorded.
 
         Raises:
             InvalidNameAtError: a name cannot be one.
             PredictionError: the number of labels or the prior cannot be answered.
             RateLimitedError: the quota does not admit so many names.
             OverloadedError: too many lists wait already.
+            RequestLogFullError: they cannot be recorded.
         """
         if quota is not NameQuota.unlimited:
             await quota.charge(len(names))
+        answer = await self._predict(names, options)
+        if options.needs_label and not all(prediction.labels for prediction in answer.predictions):
+            raise InvalidNameError("Most letters of the name do not occur in the names the model was trained on.")
+        if recording is not Recording.off:
+            await recording.answered(answer.served.version, names, answer.predictions, options)
+        return answer
+
+    async def _predict(self, names: Sequence[str], options: Options) -> Answer:
         served = self._host.current
         if len(names) <= FEW_NAMES:
             texts = _read(served, names)

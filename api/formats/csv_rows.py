@@ -12,7 +12,7 @@ from api.classify.served_model import ServedModel
 from api.errors import FieldError
 from api.formats.json_bodies import fill_up
 from api.formats.lines import MAX_RECORD_BYTES, Records
-from api.formats.streaming import BATCH
+from api.formats.streaming import BATCH, Piece
 from api.observability.metrics import Metrics
 from model.prediction import Prediction
 
@@ -56,7 +56,8 @@ class CsvAnswers:
     ) -> None:
         self._served = served
         self._metrics = metrics
-        self._options = options
+        self.options = options
+        self.version = served.version
         self._column = column
         self._delimiter = delimiter
         self._charset = charset
@@ -84,15 +85,17 @@ class CsvAnswers:
         while batch := list(islice(rows, BATCH)):
             yield batch
 
-    def answer(self, batch: Sequence[_Row]) -> bytes:
+    def answer(self, batch: Sequence[_Row]) -> Piece:
         """Return the header if it has not been sent, and the answers to rows."""
         rows = [self._check(row) for row in batch]
         names = [row.cells[self._place] for row in rows if not row.refusal]
-        predicted = iter(classify_each(self._served, self._metrics, names, self._options))
-        written = self._write([self._row(row.cells, row.refusal or next(predicted)) for row in rows])
+        predicted = iter(classify_each(self._served, self._metrics, names, self.options))
+        outcomes = [row.refusal or next(predicted) for row in rows]
+        written = self._write([self._row(row.cells, outcome) for row, outcome in zip(rows, outcomes, strict=True)])
         header, self._unsent_header = self._unsent_header, b""
         self._n_answered += len(batch)
-        return header + written
+        all_names = [None if row.refusal else row.cells[self._place] for row in rows]
+        return Piece(header + written, all_names, outcomes)
 
     def end_early(self, status: int, detail: str) -> bytes:
         """Return the last row of an answer that ends before its file does; it says how many rows have an answer."""
@@ -123,7 +126,7 @@ class CsvAnswers:
         kept = fill_up(cells[: len(self._header)], len(self._header), "")
         if isinstance(outcome, str):
             return [*kept, *[""] * (2 * self._width + 1), outcome]
-        shown = self._options.shown(outcome)
+        shown = self.options.shown(outcome)
         probabilities: list[float | str] = [exp(log_prob) for log_prob in shown.log_probs]
         labels = fill_up(shown.labels, self._width, "")
         return [*kept, *labels, *fill_up(probabilities, self._width, ""), shown.abstained, ""]

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from api.classify.classifier import Answer, Options
-from model.errors import InvalidNameError
 from model.prediction import Prediction
 
 T = TypeVar("T")
@@ -15,10 +14,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def compat_body(answer: Answer) -> bytes:
-    """Return the body of POST /get_prediction. Raises InvalidNameError if the name has no label."""
+    """Return the body of POST /get_prediction."""
     (prediction,) = answer.predictions
-    if not prediction.labels:
-        raise InvalidNameError("Most letters of the name do not occur in the names the model was trained on.")
     return _encode({"predictions": prediction.labels, "probabilities": prediction.log_probs})
 
 

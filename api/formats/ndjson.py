@@ -10,7 +10,7 @@ from api.classify.classifier import Options, classify_each
 from api.classify.served_model import ServedModel
 from api.formats.json_bodies import describe
 from api.formats.lines import Lines
-from api.formats.streaming import BATCH
+from api.formats.streaming import BATCH, Piece
 from api.observability.metrics import Metrics
 from model.prediction import Prediction
 
@@ -48,7 +48,8 @@ class NdjsonAnswers:
     def __init__(self, served: ServedModel, metrics: Metrics, options: Options) -> None:
         self._served = served
         self._metrics = metrics
-        self._options = options
+        self.options = options
+        self.version = served.version
         self._lines = Lines(MAX_LINE_BYTES)
         self._n_read = self._n_answered = 0
 
@@ -65,25 +66,28 @@ class NdjsonAnswers:
         """Return the last line of an answer that ends before its body does; it has the number of the next line."""
         return _encode_lines([_error(self._n_answered + 1, status, detail)])
 
-    def answer(self, batch: Sequence[_NumberedLine]) -> bytes:
+    def answer(self, batch: Sequence[_NumberedLine]) -> Piece:
         """Return one line for each line of a batch."""
         questions = [_read(line) for _, line in batch]
         self._n_answered = batch[-1][0]
         names = [question.name for question in questions if isinstance(question, _Line)]
-        predicted = iter(classify_each(self._served, self._metrics, names, self._options))
-        rows = []
+        predicted = iter(classify_each(self._served, self._metrics, names, self.options))
+        rows: list[dict[str, Any]] = []
+        outcomes: list[Prediction | str] = []
         for (number, _), question in zip(batch, questions, strict=True):
             outcome = next(predicted) if isinstance(question, _Line) else question.detail
+            outcomes.append(outcome)
             row = self._describe(number, outcome)
             if question.id is not msgspec.UNSET:
                 row["id"] = question.id
             rows.append(row)
-        return _encode_lines(rows)
+        all_names = [question.name if isinstance(question, _Line) else None for question in questions]
+        return Piece(_encode_lines(rows), all_names, outcomes)
 
     def _describe(self, number: int, outcome: Prediction | str) -> dict[str, Any]:
         if isinstance(outcome, str):
             return _error(number, 422, outcome)
-        return describe(outcome, self._options)
+        return describe(outcome, self.options)
 
 
 def _error(number: int, status: int, detail: str) -> dict[str, Any]:

@@ -7,15 +7,19 @@ and reads nothing is kept waiting, and one that sends a line and waits gets its 
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from api.classify.classifier import Options
 from api.classify.workers import Workers
+from api.errors import RequestLogFullError
 from api.name_quota import NameQuota
+from api.recording import Recording
+from model.prediction import Prediction
 
 BATCH = 256
 """Names that one model call answers: more are no faster a name, and hold the first answer up."""
@@ -24,15 +28,26 @@ Batch = Sequence[Any]
 """What a format has read of lines or rows that are answered together."""
 
 
+class Piece(NamedTuple):
+    """A part of an answer, and what it answers: of each item its name, if it has one, and the outcome."""
+
+    body: bytes = b""
+    names: Sequence[str | None] = ()
+    outcomes: Sequence[Prediction | str] = ()
+
+
 class Answers(Protocol):
     """A body's pieces to its answer's pieces; called in a worker thread, never twice at once."""
 
     media_type: str
+    version: str
+    """Of the model that answers."""
+    options: Options
 
     def read(self, chunk: bytes, *, last: bool) -> Iterator[Batch]:
         """Yield what can be answered now that `chunk` is here, a batch at a time."""
 
-    def answer(self, batch: Batch) -> bytes:
+    def answer(self, batch: Batch) -> Piece:
         """Return the answer to a batch."""
 
     def end_early(self, status: int, detail: str) -> bytes:
@@ -52,6 +67,7 @@ class BulkResponse(Response):
         answers: the format.
         workers: threads that read and answer.
         quota: what names are charged to; a stream that outruns it slows down, and answers what is paid for.
+        recording: where answers are recorded before they are sent.
         drain: a stream ends by itself, between two batches, `grace_seconds` after the service began to drain.
         grace_seconds: see `drain`.
     """
@@ -62,6 +78,7 @@ class BulkResponse(Response):
         workers: Workers,
         *,
         quota: NameQuota = NameQuota.unlimited,
+        recording: Recording = Recording.off,
         drain: Drain | None = None,
         grace_seconds: float = 0.0,
     ) -> None:
@@ -72,6 +89,7 @@ class BulkResponse(Response):
         self._answers = answers
         self._workers = workers
         self._quota = quota
+        self._recording = recording
         self._next: asyncio.Future[Message] | None = None  # asked for while the quota was waited for
         self._drain = drain
         self._grace_seconds = grace_seconds
@@ -112,10 +130,18 @@ class BulkResponse(Response):
             while len(batch) > self._quota.slice_size:
                 part, batch = batch[: self._quota.slice_size], batch[self._quota.slice_size :]
                 await self._admit(receive, len(part))
-                await self._write(send, await self._workers.run_for_stream(self._answers.answer, part))
+                await self._record_and_write(send, await self._workers.run_for_stream(self._answers.answer, part))
             await self._admit(receive, len(batch))
             piece, batch = await self._workers.run_for_stream(self._step, batch, batches)
-            await self._write(send, piece)
+            await self._record_and_write(send, piece)
+
+    async def _record_and_write(self, send: Send, piece: Piece) -> None:
+        """Send a piece once it is recorded. Raises HTTPException 503 if it cannot be."""
+        try:
+            await self._recording.answered(self._answers.version, piece.names, piece.outcomes, self._answers.options)
+        except RequestLogFullError:
+            raise HTTPException(503, "The rest cannot be recorded; send it again.") from None
+        await self._write(send, piece.body)
 
     async def _admit(self, receive: Receive, n_names: int) -> None:
         """Wait until the quota admits so many names. Raises ClientDisconnect if the client does not wait as long."""
@@ -134,9 +160,9 @@ class BulkResponse(Response):
         finally:
             waiting.cancel()
 
-    def _step(self, batch: Batch | None, batches: Iterator[Batch]) -> tuple[bytes, Batch | None]:
+    def _step(self, batch: Batch | None, batches: Iterator[Batch]) -> tuple[Piece, Batch | None]:
         """Return the answer to a batch, and the next batch: one hop to a thread for both."""
-        piece = b"" if batch is None else self._answers.answer(batch)
+        piece = Piece() if batch is None else self._answers.answer(batch)
         return piece, next(batches, None)
 
     def _check_drain(self) -> None:

@@ -12,8 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.classify.classifier import FEW_NAMES, Answer, Classifier, Options
 from api.context import RequestContext, context_of
+from api.errors import RequestLogFullError
 from api.formats.json_bodies import compat_body, predict_body
 from api.name_quota import NameQuota
+from api.problems import request_log_full
 from model.errors import PredictionError
 
 _decode = msgspec.json.Decoder().decode
@@ -35,11 +37,15 @@ class HotPath:
             return
         message = await receive()
         context = context_of(scope)
-        body = await self._answer(route, message.get("body", b""), context)
+        context.route = scope["path"]
+        try:
+            body = await self._answer(route, message.get("body", b""), context)
+        except RequestLogFullError:
+            await request_log_full()(scope, receive, send)
+            return
         if body is None:
             await self._app(scope, _replay(message, receive), send)
             return
-        context.route = scope["path"]
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -52,7 +58,7 @@ class HotPath:
             if question is None:
                 return None
             quota, context.names = context.names, NameQuota.unlimited  # the ordinary route charges nothing more
-            answer = await self._classifier.classify(*question, quota)
+            answer = await self._classifier.classify(*question, quota, context.recording)
             context.model_version = answer.served.version
             return write(answer, context, question[1])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PredictionError):
@@ -84,7 +90,7 @@ def _read_compat(document: Any) -> _Question | None:  # noqa: ANN401 - any JSON
     name, top_k = document.pop("name", None), document.pop("n_predictions", None)
     if document or type(name) is not str or not _is_count(top_k):
         return None
-    return [name], Options(top_k)
+    return [name], Options(top_k, needs_label=True)
 
 
 def _read_predict(document: Any) -> _Question | None:  # noqa: ANN401 - any JSON

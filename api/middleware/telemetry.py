@@ -5,17 +5,18 @@ import re
 import secrets
 import time
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.context import RequestContext, is_last, refusal_of, set_context
+from api.context import RequestContext, is_last, refusal_of, route_of, set_context
 from api.lifecycle import Lifecycle
 from api.middleware.security_headers import with_security_headers
-from api.observability.logs import RequestLog
+from api.observability.logs import AccessLog
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
 from api.problems import failed, problem_response
+from api.recording import Recording
 
 logger = logging.getLogger("api")
 
@@ -42,7 +43,7 @@ class BrokenOffError(Exception):
 class Recorder:
     """Takes down what became of a request, however it was answered."""
 
-    def __init__(self, metrics: Metrics, log: RequestLog) -> None:
+    def __init__(self, metrics: Metrics, log: AccessLog) -> None:
         self.metrics = metrics
         self._log = log
 
@@ -74,11 +75,12 @@ class RequestTelemetry:
         recorder: Recorder,
         tracing: Tracing,
         lifecycle: Lifecycle,
-        fixed_paths: Collection[str] = (),
+        find_template: Callable[[str], str | None] = lambda _: None,
+        new_recording: Callable[[Scope, RequestContext], Recording] | None = None,
     ) -> None:
         self._app = app
-        self._fixed_paths = frozenset(fixed_paths)
-        """Routes that are their own template: known for what is refused before it is routed, too."""
+        self._find_template = find_template
+        self._new_recording = new_recording
         self._recorder = recorder
         self._tracing = tracing
         self._lifecycle = lifecycle
@@ -92,6 +94,8 @@ class RequestTelemetry:
         headers = dict(scope["headers"])
         context = RequestContext(_request_id(headers), headers)
         set_context(scope, context)
+        if self._new_recording:
+            context.recording = self._new_recording(scope, context)
         is_known = scope["method"] in _METHODS and not refusal_of(scope)  # what is refused may have no method
         method = scope["method"] if is_known else "OTHER"
         span = self._tracing.start(method, scope["scheme"], headers) if self._tracing.enabled else None
@@ -104,8 +108,9 @@ class RequestTelemetry:
         finally:
             self._recorder.metrics.in_progress -= 1
             route, status, seconds = exchange.route, exchange.outcome, time.perf_counter() - started
-            if route is None and scope["path"] in self._fixed_paths:
-                route = scope["path"]
+            if route is None:  # refused before it was routed
+                route = self._find_template(scope["path"])
+            context.recording.ended(route, status)
             trace_id = span.trace_id if span else None
             self._recorder.record(method, route or "unmatched", status, seconds, context.request_id, trace_id=trace_id)
             if span:
@@ -135,7 +140,7 @@ class _Exchange:
     @property
     def route(self) -> str | None:
         """The template that the path matched, or None."""
-        return self._context.route or getattr(self._scope.get("route"), "path", None)
+        return route_of(self._scope, self._context)
 
     async def run(self, app: ASGIApp) -> None:
         """Run the app; what it fails to answer is answered here."""

@@ -36,7 +36,7 @@ def configure_logging(level: str) -> None:
     logging.captureWarnings(capture=True)
     # How it starts and stops is ours to say.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    # Its lines hold the raw path and query; RequestLog writes ours.
+    # Its lines hold the raw path and query; AccessLog writes ours.
     logging.getLogger("uvicorn.access").disabled = True
 
 
@@ -67,7 +67,7 @@ class _WriterHandler(logging.Handler):
         self._writer.write(line.encode(errors="backslashreplace") + b"\n")
 
 
-class RequestLog:
+class AccessLog:
     """A line a request: of failures all, of the others at most `per_second`, and how many were left out before it.
 
     503 counts among the others: it is how the service refuses, by the thousand when it must. Answers of

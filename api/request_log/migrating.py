@@ -31,12 +31,10 @@ def migration_options(dialect: str) -> dict[str, Any]:
     """Return what Alembic's context takes beside a connection, for upgrades and for comparing tables."""
 
     def is_ours(schema_object: SchemaItem, name: str | None, kind: str, reflected: bool, _: object) -> bool:
-        """Leave out partitions, which come and go with the months, and tables of other programs or dialects."""
-        if kind != "table":
-            return True
-        if reflected:
+        """Leave out partitions, which come and go with the months, and what is of other programs or dialects."""
+        if kind == "table" and reflected:
             return name in metadata.tables
-        return bool(schema_object.info.get("dialect", dialect) == dialect)
+        return reflected or bool(schema_object.info.get("dialect", dialect) == dialect)
 
     return {
         "target_metadata": metadata,

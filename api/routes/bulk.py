@@ -13,10 +13,12 @@ from api.formats.ndjson import NdjsonAnswers
 from api.formats.streaming import Answers, BulkResponse
 from api.lifecycle import Lifecycle
 from api.name_quota import NameQuota
+from api.recording import Recording
 from api.routes.dependencies import (
     LifecycleDep,
     MetricsDep,
     NameQuotaDep,
+    RecordingDep,
     ServedDep,
     WorkersDep,
     require_media_type,
@@ -91,7 +93,7 @@ def _body(media_types: tuple[str, ...], schema: dict[str, Any], example: str) ->
         '"Jordan"\n{"name": "Kowalska", "id": 7}\n',
     ),
 )
-@traits(stream=True)
+@traits(stream=True, recorded=True)
 async def predict_stream(
     *,
     served: ServedDep,
@@ -99,6 +101,7 @@ async def predict_stream(
     workers: WorkersDep,
     lifecycle: LifecycleDep,
     quota: NameQuotaDep,
+    recording: RecordingDep,
     options: OptionsDep,
 ) -> BulkResponse:
     """Answer each line with one line, in order, while lines still come; any number of them.
@@ -108,7 +111,7 @@ async def predict_stream(
     header `X-Model-Version`. Read while you send: what is not read holds up what is.
     """
     answers = NdjsonAnswers(served, metrics, options)
-    return _respond(answers, workers, lifecycle, quota)
+    return _respond(answers, workers, lifecycle, quota, recording)
 
 
 @router.post(
@@ -117,7 +120,7 @@ async def predict_stream(
     responses={200: _ANSWER | {"content": {csv_rows.MEDIA_TYPE: {"example": csv_rows.EXAMPLE[1]}}}},
     openapi_extra=_body((csv_rows.MEDIA_TYPE,), {"type": "string"}, csv_rows.EXAMPLE[0]),
 )
-@traits(stream=True)
+@traits(stream=True, recorded=True)
 async def predict_file(
     *,
     served: ServedDep,
@@ -125,6 +128,7 @@ async def predict_file(
     workers: WorkersDep,
     lifecycle: LifecycleDep,
     quota: NameQuotaDep,
+    recording: RecordingDep,
     charset: Annotated[str, require_media_type(csv_rows.MEDIA_TYPE, charsets=csv_rows.CHARSETS)],
     options: OptionsDep,
     column: Annotated[str, Query(description="The column of the names.")] = "name",
@@ -140,8 +144,12 @@ async def predict_file(
     `X-Model-Version`. Read while you send: what is not read holds up what is.
     """
     answers = CsvAnswers(served, metrics, options, column=column, delimiter=delimiter, charset=charset)
-    return _respond(answers, workers, lifecycle, quota)
+    return _respond(answers, workers, lifecycle, quota, recording)
 
 
-def _respond(answers: Answers, workers: Workers, lifecycle: Lifecycle, quota: NameQuota) -> BulkResponse:
-    return BulkResponse(answers, workers, quota=quota, drain=lifecycle, grace_seconds=_GRACE_SECONDS)
+def _respond(
+    answers: Answers, workers: Workers, lifecycle: Lifecycle, quota: NameQuota, recording: Recording
+) -> BulkResponse:
+    return BulkResponse(
+        answers, workers, quota=quota, recording=recording, drain=lifecycle, grace_seconds=_GRACE_SECONDS
+    )

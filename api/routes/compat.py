@@ -23,7 +23,8 @@ async def check_service() -> ServiceMessage:
 @router.post(
     "/get_prediction", dependencies=[RequireJson], responses=PROBLEM_RESPONSES, response_model=PredictionResponse
 )
+@traits(recorded=True)
 async def get_prediction(request: PredictionRequest, classify: ClassifyDep) -> Response:
     """Answer with the labels that a name looks like, best first."""
-    answer = await classify([request.name], Options(request.n_predictions))
+    answer = await classify([request.name], Options(request.n_predictions, needs_label=True))
     return Response(compat_body(answer), media_type="application/json")

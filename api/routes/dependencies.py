@@ -10,11 +10,13 @@ from fastapi import Depends, Header, HTTPException, Request, params
 from api.classify.classifier import Answer, Classifier, InvalidNameAtError, Options
 from api.classify.served_model import ModelHost, ServedModel
 from api.classify.workers import Workers
-from api.context import context_of
+from api.context import Caller, context_of
 from api.errors import FieldError
 from api.lifecycle import Lifecycle
 from api.name_quota import NameQuota
 from api.observability.metrics import Metrics
+from api.recording import Recording
+from api.request_log.request_log import RequestLog
 
 
 class Classify(Protocol):
@@ -49,6 +51,10 @@ async def _names(request: Request) -> NameQuota:
     return context_of(request.scope).names
 
 
+async def _recording(request: Request) -> Recording:
+    return context_of(request.scope).recording
+
+
 async def _classify(request: Request) -> Classify:
     """Return the use case, bound to the quota and the context of this request."""
     classifier: Classifier = request.app.state.classifier
@@ -56,7 +62,7 @@ async def _classify(request: Request) -> Classify:
 
     async def classify(names: Sequence[str], options: Options, field: str | None = None) -> Answer:
         try:
-            answer = await classifier.classify(names, options, context.names)
+            answer = await classifier.classify(names, options, context.names, context.recording)
         except InvalidNameAtError as error:
             if field is None:
                 raise
@@ -65,6 +71,15 @@ async def _classify(request: Request) -> Classify:
         return answer
 
     return classify
+
+
+async def _request_log(request: Request) -> RequestLog:
+    log: RequestLog = request.app.state.request_log
+    return log
+
+
+async def _caller(request: Request) -> Caller:
+    return context_of(request.scope).caller
 
 
 async def _request_id(request: Request) -> str:
@@ -113,6 +128,11 @@ ClassifyDep = Annotated[Classify, Depends(_classify)]
 """Names and options to an answer; `field` is where the request holds the names, for the error of one of them."""
 NameQuotaDep = Annotated[NameQuota, Depends(_names)]
 """What the names of this request are charged to."""
+RecordingDep = Annotated[Recording, Depends(_recording)]
+"""Where the answers to this request are recorded."""
+RequestLogDep = Annotated[RequestLog, Depends(_request_log)]
+"""Only where requests are recorded."""
+CallerDep = Annotated[Caller, Depends(_caller)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 RequireJson = require_media_type("application/json")

@@ -107,6 +107,7 @@ async def model_ready() -> ModelReady:
 
 @router.post(f"{_MODEL}/infer", dependencies=[*_NAMED, _TAKEN], **_INFER)
 @router.post(f"{_VERSION}/infer", dependencies=[*_PINNED, _TAKEN], **_INFER)
+@traits(recorded=True)
 async def infer(
     *,
     classify: ClassifyDep,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from starlette.routing import Route, Router
+from starlette.routing import Route, Router, compile_path
 
 _ATTRIBUTE = "route_traits"
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
@@ -22,6 +22,8 @@ class RouteTraits:
     """Its successes are logged at debug level only."""
     stream: bool = False
     """Body and answer flow for as long as the client sends: bounded by the number of streams."""
+    recorded: bool = False
+    """Answers names: the request log has a row of every item, and of requests that are refused."""
 
 
 ORDINARY = RouteTraits()
@@ -33,9 +35,10 @@ def traits(
     probe: bool = False,
     quiet: bool = False,
     stream: bool = False,
+    recorded: bool = False,
 ) -> Callable[[Endpoint], Endpoint]:
     """Mark an endpoint function; stands below the router's decorator."""
-    marked = RouteTraits(open=open, probe=probe, quiet=quiet, stream=stream)
+    marked = RouteTraits(open=open, probe=probe, quiet=quiet, stream=stream, recorded=recorded)
 
     def mark(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _ATTRIBUTE, marked)
@@ -53,6 +56,21 @@ def traits_of(routers: Iterable[Router]) -> Mapping[str, RouteTraits]:
     return {route.path: getattr(route.endpoint, _ATTRIBUTE, ORDINARY) for route in routes}
 
 
+class PathTemplates:
+    """Finds the template that a path fits, without routing it."""
+
+    def __init__(self, templates: Iterable[str]) -> None:
+        templates = list(templates)
+        self._fixed = frozenset(template for template in templates if "{" not in template)
+        self._patterns = [(compile_path(template)[0], template) for template in templates if "{" in template]
+
+    def find(self, path: str) -> str | None:
+        """Return the template of a path, or None."""
+        if path in self._fixed:
+            return path
+        return next((template for pattern, template in self._patterns if pattern.match(path)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class RoutePaths:
     """The paths of the routes that middleware and server treat in another way."""
@@ -61,6 +79,7 @@ class RoutePaths:
     probe: frozenset[str]
     quiet: frozenset[str]
     stream: frozenset[str]
+    recorded: frozenset[str]
 
     @classmethod
     def of(cls, traits: Mapping[str, RouteTraits]) -> "RoutePaths":
@@ -69,4 +88,4 @@ class RoutePaths:
         def having(trait: str) -> frozenset[str]:
             return frozenset(path for path, marked in traits.items() if getattr(marked, trait))
 
-        return cls(having("open"), having("probe"), having("quiet"), having("stream"))
+        return cls(having("open"), having("probe"), having("quiet"), having("stream"), having("recorded"))

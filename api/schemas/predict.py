@@ -20,7 +20,9 @@ def _bound(value: object, most: int) -> object:
     return value
 
 
-class _Request(BaseModel):
+class StrictRequest(BaseModel):
+    """A body without unknown fields and conversions."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @model_validator(mode="before")
@@ -29,7 +31,7 @@ class _Request(BaseModel):
         return _bound(value, _MAX_FIELDS)
 
 
-class PredictionRequest(_Request):
+class PredictionRequest(StrictRequest):
     """One name and how many labels to answer with."""
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH, examples=["Jordan"])]
@@ -62,7 +64,7 @@ PriorWeights = Annotated[
 Abstain = Annotated[bool, Field(description="Give no labels for what does not look like a name, only say so.")]
 
 
-class PredictRequest(_Request):
+class PredictRequest(StrictRequest):
     """Names, and how to answer."""
 
     names: Annotated[list[Name], Field(min_length=1, max_length=MAX_NAMES, examples=[["Jordan", "Kowalska"]])]
@@ -112,7 +114,7 @@ class PredictResponse(Answer):
 Id = Annotated[Any, Field(description="Whatever it was sent as; left out if none was sent.", examples=[7])]
 
 
-class StreamLine(_Request):
+class StreamLine(StrictRequest):
     """A line that asks; a bare name is one too."""
 
     name: Name
@@ -140,7 +142,7 @@ class StreamedError(BaseModel):
     id: Id = None
 
 
-class ExplainRequest(_Request):
+class ExplainRequest(StrictRequest):
     """A name, and the label to explain; the most probable one if it is left out."""
 
     name: Name

@@ -15,7 +15,7 @@ from api.middleware.authentication import Authentication, Authenticator
 from api.middleware.client_address import TrustedProxies
 from api.middleware.rate_limit import RateLimit, RateLimiter
 from api.middleware.telemetry import Recorder, RequestTelemetry
-from api.observability.logs import RequestLog
+from api.observability.logs import AccessLog
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
 from api.settings import Settings
@@ -44,7 +44,7 @@ class Stack:
         limited = RateLimit(charging_app, self.limiter, _OPEN_PATHS)
         self._app = RequestTelemetry(
             Authentication(limited, authenticator, _OPEN_PATHS),
-            recorder=Recorder(self.metrics, RequestLog(0)),
+            recorder=Recorder(self.metrics, AccessLog(0)),
             tracing=Tracing(),
             lifecycle=Lifecycle(),
         )

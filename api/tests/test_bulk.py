@@ -311,7 +311,7 @@ def served(bundle: Path) -> ServedModel:
 
 def _feed(answers: Answers, chunks: Sequence[bytes]) -> bytes:
     return b"".join(
-        answers.answer(batch)
+        answers.answer(batch).body
         for place, chunk in enumerate(chunks)
         for batch in answers.read(chunk, last=place == len(chunks) - 1)
     )

@@ -14,7 +14,7 @@ from api.lifecycle import Lifecycle
 from api.main import create_app
 from api.middleware.telemetry import Recorder, RequestTelemetry
 from api.observability.log_writer import standard_error
-from api.observability.logs import RequestLog, configure_logging
+from api.observability.logs import AccessLog, configure_logging
 from api.observability.metrics import Metrics
 from api.observability.tracing import Tracing
 from api.settings import Settings
@@ -66,7 +66,7 @@ def test_lines_and_what_they_left_out_add_up(bundle: Path, tmp_path: Path) -> No
 
 
 def _telemetry(app: ASGIApp, metrics: Metrics, per_second: int) -> RequestTelemetry:
-    recorder = Recorder(metrics, RequestLog(per_second))
+    recorder = Recorder(metrics, AccessLog(per_second))
     return RequestTelemetry(app, recorder=recorder, tracing=Tracing(), lifecycle=Lifecycle())
 
 

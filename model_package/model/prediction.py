@@ -38,6 +38,8 @@ class Prediction:
     labels: tuple[str, ...]
     log_probs: tuple[float, ...]
     abstained: Abstention | None = None
+    familiarity: float | None = None
+    """Logit of being a name at all; None if it cannot be read."""
 
 
 class OnnxClassifier:
@@ -211,7 +213,7 @@ class Predictor:
 
     def _predict_from(self, label_ids: list[int], log_probs: list[float], familiarity: float) -> Prediction:
         abstained: Abstention | None = None if familiarity >= self.metadata.abstention_threshold else "unfamiliar"
-        return Prediction(tuple([self.labels[i] for i in label_ids]), tuple(log_probs), abstained)
+        return Prediction(tuple([self.labels[i] for i in label_ids]), tuple(log_probs), abstained, familiarity)
 
     def _calibrate(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         return log_softmax(outputs[:, :-1] / self.metadata.temperature)

@@ -54,11 +54,15 @@ def fold(name: str) -> str:
     Raises:
         InvalidNameError: see `clean`; also if folding leaves nothing or makes it too long.
     """
-    folded = clean(name)
-    if folded.isascii():
-        return folded.lower()
+    return fold_cleaned(clean(name))
+
+
+def fold_cleaned(name: str) -> str:
+    """Return what `fold` does, of a name that is clean."""
+    if name.isascii():
+        return name.lower()
     # Unicode's own recipe for a caseless match: decompose, casefold, decompose.
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
     folded = _MARKS_ON_LATIN.sub("", folded.translate(_UNDECOMPOSED_LETTERS).translate(_PUNCTUATION))
     folded = " ".join(unicodedata.normalize("NFC", folded).split())
     if not 0 < len(folded) <= MAX_NAME_LENGTH:

@@ -82,7 +82,7 @@ def test_a_failed_upgrade_leaves_nothing_behind(url: str, monkeypatch: pytest.Mo
     for file in (*source.glob("*.*"), *source.glob("versions/*.py")):
         copy = folder / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(file.read_text().replace("op.create_index", 'op.execute("bad SQL");op.create_index'))
+        copy.write_text(file.read_text().replace("    if op.get", '    op.execute("bad SQL")\n    if op.get'))
     with monkeypatch.context() as patch:
         patch.setattr("api.request_log.migrating.MIGRATIONS", folder)
         with pytest.raises(RequestLogError, match="syntax"):

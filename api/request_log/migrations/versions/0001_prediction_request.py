@@ -35,10 +35,12 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_prediction_request"),
         postgresql_partition_by="RANGE (id)",
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_prediction_request_request_id", "prediction_request", ["request_id"])
-    op.create_index("ix_prediction_request_name_hash", "prediction_request", ["name_hash"])
-    if op.get_context().dialect.name == "sqlite":
+    if op.get_context().dialect.name == "postgresql":
+        op.create_index("ix_prediction_request_request_id", "prediction_request", ["request_id"])
+        op.create_index("ix_prediction_request_name_hash", "prediction_request", ["name_hash"])
+    else:
         op.create_table(
             "outbox_writer",
             sa.Column("id", sa.String(32), nullable=False),

@@ -19,10 +19,11 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("name_hash", sa.String(64), nullable=False),
         sa.Column("name_hash_key", sa.String(64), nullable=False),
-        sa.Column("label", sa.String(64), nullable=False),
+        sa.Column("label", sa.String(100), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_feedback"),
     )
-    op.create_index("ix_feedback_name_hash", "feedback", ["name_hash"])
+    if op.get_context().dialect.name == "postgresql":
+        op.create_index("ix_feedback_name_hash", "feedback", ["name_hash"])
     op.create_table(
         "erasure",
         sa.Column("name_hash", sa.String(64), nullable=False),

@@ -1,0 +1,58 @@
+"""How many rows a process lost when it was killed: counted in a mapped file, which outlives its process."""
+
+import fcntl
+import logging
+import mmap
+import os
+import secrets
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+logger = logging.getLogger("api")
+
+_NUMBER = struct.Struct("<Q")
+_PATTERN = "writer-*.count"
+
+
+class AcceptedRows:
+    """The number of rows that this process has accepted, in a file of its own; locked for as long as it lives."""
+
+    def __init__(self, directory: Path) -> None:
+        """Make the file. Raises OSError."""
+        self.writer = secrets.token_hex(16)
+        self._path = directory / f"writer-{self.writer}.count"
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(descriptor, _NUMBER.pack(0))
+            self._map = mmap.mmap(descriptor, _NUMBER.size)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        self.total = 0
+
+    def add(self, n_rows: int) -> None:
+        """Count rows; from now on a kill does not hide them."""
+        self.total += n_rows
+        _NUMBER.pack_into(self._map, 0, self.total)
+
+    def close(self, *, settled: bool) -> None:
+        """Let go of the file; it goes if all rows are settled, else the next start counts what was lost."""
+        self._map.close()
+        if settled:
+            self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
+def dead_writers(directory: Path) -> Iterator[tuple[str, int, Path]]:
+    """Yield the id, the number of accepted rows and the file of each process that ended without closing its file."""
+    for path in sorted(directory.glob(_PATTERN)):
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # its process holds it while it lives
+                content = file.read(_NUMBER.size)
+        except OSError:
+            continue
+        yield path.stem.removeprefix("writer-"), _NUMBER.unpack(content)[0] if len(content) == _NUMBER.size else 0, path
