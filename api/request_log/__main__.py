@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from api.request_log.commands.erase import erase
 from api.request_log.commands.migrate import migrate
 from api.request_log.errors import RequestLogError
 
@@ -14,8 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # brackets in a help text are brackets
 )
-app.command()(migrate)
-app.callback()(lambda: None)  # a command's name is wanted even while there is only one
+for command in (erase, migrate):
+    app.command()(command)
 
 
 def main() -> None:

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
-from sqlalchemy.engine import Connection
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from api.request_log.errors import RequestLogError
@@ -41,8 +40,14 @@ def check_postgresql_url(url: str) -> str:
     return url
 
 
-def open_engine(url: str) -> Engine:
-    """Return an engine for a URL; every transaction on SQLite is one that writes.
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite URL, None for another database."""
+    target = make_url(url) if url.startswith("sqlite:") else None
+    return Path(target.database) if target and target.database else None
+
+
+def open_engine(url: str, *, read_only: bool = False) -> Engine:
+    """Return an engine for a URL; on SQLite a transaction locks out other writers unless it only reads.
 
     Raises:
         RequestLogError: the URL is not well formed.
@@ -56,17 +61,14 @@ def open_engine(url: str) -> Engine:
         return create_engine(url, poolclass=NullPool, connect_args=connect)
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _: Any) -> None:  # noqa: ANN401 - SQLAlchemy's record
     connection.isolation_level = None  # SQLAlchemy says when a transaction begins, not Python
     connection.execute("PRAGMA secure_delete = ON")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def create_private_file(path: Path) -> None:
@@ -83,8 +85,9 @@ def create_private_file(path: Path) -> None:
 
 
 @contextmanager
-def explained_errors(place: str) -> Iterator[None]:
-    """Turn what a database raises into a RequestLogError that names the place; values of rows are never in it."""
+def explained_errors(url: str) -> Iterator[None]:
+    """Turn what a database raises into a RequestLogError that names the database; values of rows are never in it."""
+    place = sqlite_file(url) or "PostgreSQL"
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -92,3 +95,22 @@ def explained_errors(place: str) -> Iterator[None]:
         raise RequestLogError(f"{place}: {reason.strip().rstrip('.')}.") from None
     except SQLAlchemyError as error:
         raise RequestLogError(f"{place}: {type(error).__name__}.") from None
+
+
+def truncate_wal(connection: Connection) -> None:
+    """Empty the write-ahead log of an SQLite file, which holds older states of its pages, outside a transaction.
+
+    Raises:
+        RequestLogError: a reader holds it for too long.
+    """
+    connection.commit()
+    (busy, *_) = sqlite_driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise RequestLogError("A reader holds the write-ahead log, where what was deleted still stands: try once more.")
+
+
+def sqlite_driver(connection: Connection) -> sqlite3.Connection:
+    """Return Python's own connection, for statements that take no transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver

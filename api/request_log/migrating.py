@@ -8,10 +8,10 @@ from alembic.command import upgrade
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, text
 from sqlalchemy.schema import SchemaItem
 
-from api.request_log.engines import create_private_file, explained_errors, open_engine
+from api.request_log.engines import create_private_file, explained_errors, open_engine, sqlite_driver, sqlite_file
 from api.request_log.errors import RequestLogError
 from api.request_log.schema import HEAD, MIGRATION_LOCK, REVISION_TABLE, explain_revision
 from api.request_log.tables import metadata
@@ -50,11 +50,9 @@ def migrate(url: str, *, revision: str = HEAD) -> tuple[str | None, str]:
     Raises:
         RequestLogError: the database cannot be reached or written, or is newer than this release.
     """
-    target = make_url(url) if url.startswith("sqlite:") else None
-    if target and target.database:
-        create_private_file(Path(target.database))
-    place = target.database if target and target.database else "PostgreSQL"
-    with explained_errors(place), open_engine(url).connect() as connection:
+    if file := sqlite_file(url):
+        create_private_file(file)
+    with explained_errors(url), open_engine(url).connect() as connection:
         return _upgrade(connection, revision)
 
 
@@ -76,9 +74,7 @@ def _upgrade(connection: Connection, revision: str) -> tuple[str | None, str]:
 
 def _prepare_file(connection: Connection) -> None:
     """Let an empty file give pages back later; it has no effect on one that has tables."""
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    driver.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    sqlite_driver(connection).execute("PRAGMA auto_vacuum = INCREMENTAL")
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -22,9 +22,11 @@ HEAD = REVISIONS[-1]
 MIGRATION_LOCK = 5_203_117_480_001
 """PostgreSQL advisory lock, exclusive while the schema changes."""
 PARTITION_LOCK = 5_203_117_480_002
-"""PostgreSQL advisory lock, exclusive while a partition is made or dropped."""
+"""PostgreSQL advisory lock, exclusive while a partition is made."""
 ERASURE_LOCK = 5_203_117_480_003
 """PostgreSQL advisory lock: exclusive for an erasure; shared from before a batch is read until it is committed."""
+RETENTION_LOCK = 5_203_117_480_004
+"""PostgreSQL advisory lock, exclusive while old partitions are dropped."""
 
 MIGRATE_COMMAND = "python -m api.request_log migrate"
 
