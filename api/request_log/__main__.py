@@ -6,6 +6,7 @@ import typer
 
 from api.request_log.commands.erase import erase
 from api.request_log.commands.migrate import migrate
+from api.request_log.commands.retain import retain
 from api.request_log.errors import RequestLogError
 
 app = typer.Typer(
@@ -15,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # brackets in a help text are brackets
 )
-for command in (erase, migrate):
+for command in (erase, retain, migrate):
     app.command()(command)
 
 

@@ -79,7 +79,11 @@ class RequestLog:
 
 def _complete(row: Mapping[str, Any], table: Table) -> dict[str, Any]:
     at = row.get("answered_at") or row.get("given_at") or datetime.now(UTC)
-    common: dict[str, Any] = {"id": UUID(new_id(round(at.timestamp() * 1000))), "request_id": "request", "item_index": 0}
+    common: dict[str, Any] = {
+        "id": UUID(new_id(round(at.timestamp() * 1000))),
+        "request_id": "request",
+        "item_index": 0,
+    }
     if table is feedback:
         return common | {"given_at": at, "api_key_name": None, **row}
     answer = {"route": "/v1/predict", "latency_seconds": 0.01, "status": 200}

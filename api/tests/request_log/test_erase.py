@@ -76,6 +76,7 @@ def test_the_bytes_of_a_name_are_gone_from_the_file(tmp_path: Path) -> None:
     migrate(log.url)
     with sqlite3.connect(path) as service:  # stays open, as the service's connection does
         service.execute("PRAGMA journal_mode = WAL")
+        service.execute("SELECT * FROM prediction_request").fetchall()
         fill(log)
         assert any(NAME.encode() in file.read_bytes() for file in path.parent.iterdir())
         assert log.run("erase", NAME, NAME_HASH_KEYS=KEYS).exit_code == 0
