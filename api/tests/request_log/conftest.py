@@ -12,6 +12,7 @@ from sqlalchemy import Table, insert, text
 from typer.testing import CliRunner, Result
 
 from api.request_log.__main__ import app
+from api.request_log.commands.places import FILE_NAME
 from api.request_log.engines import open_engine, sqlite_file, sqlite_url
 from api.request_log.errors import RequestLogError
 from api.request_log.identifiers import new_id
@@ -42,7 +43,7 @@ def postgresql_url(postgresql: PostgreSQL) -> str:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, of each kind in turn."""
     if request.param == "sqlite":
-        return sqlite_url(tmp_path / "log" / "request_log.sqlite")
+        return sqlite_url(tmp_path / "log" / FILE_NAME)
     url: str = request.getfixturevalue("postgresql_url")
     return url
 
@@ -94,3 +95,16 @@ def _complete(row: Mapping[str, Any], table: Table) -> dict[str, Any]:
 def request_log(url: str, tmp_path: Path) -> RequestLog:
     migrate(url)
     return RequestLog(url, tmp_path / "log")
+
+
+@pytest.fixture
+def postgresql_log(postgresql_url: str, tmp_path: Path) -> RequestLog:
+    migrate(postgresql_url)
+    return RequestLog(postgresql_url, tmp_path / "log")
+
+
+@pytest.fixture
+def sqlite_log(tmp_path: Path) -> RequestLog:
+    log = RequestLog(sqlite_url(tmp_path / "log" / FILE_NAME), tmp_path / "log")
+    migrate(log.url)
+    return log

@@ -84,41 +84,35 @@ def test_the_bytes_of_a_name_are_gone_from_the_file(tmp_path: Path) -> None:
     service.close()
 
 
-@pytest.fixture
-def on_server(postgresql_url: str, tmp_path: Path) -> RequestLog:
-    migrate(postgresql_url)
-    return RequestLog(postgresql_url, tmp_path / "log")
-
-
-def test_the_outbox_is_erased_from_too(on_server: RequestLog) -> None:
-    outbox = RequestLog(sqlite_url(on_server.folder / "request_log.sqlite"), on_server.folder)
+def test_the_outbox_is_erased_from_too(postgresql_log: RequestLog) -> None:
+    outbox = RequestLog(sqlite_url(postgresql_log.folder / "request_log.sqlite"), postgresql_log.folder)
     migrate(outbox.url)
     fill(outbox)
-    result = on_server.run("erase", NAME, NAME_HASH_KEYS=KEYS)
+    result = postgresql_log.run("erase", NAME, NAME_HASH_KEYS=KEYS)
     assert "in the database: 0 of" in result.stdout
     assert "request_log.sqlite: 3 of prediction_request and 1 of feedback" in result.stdout
     assert outbox.query("SELECT count(*) FROM prediction_request") == [(2,)]
 
 
-def test_shippers_learn_of_an_erasure(on_server: RequestLog) -> None:
+def test_shippers_learn_of_an_erasure(postgresql_log: RequestLog) -> None:
     before = datetime.now(UTC)
     for _ in range(2):
-        on_server.run("erase", NAME, NAME_HASH_KEYS=KEYS)
-    rows = on_server.query("SELECT name_hash, name_hash_key, erased_at FROM erasure")
+        postgresql_log.run("erase", NAME, NAME_HASH_KEYS=KEYS)
+    rows = postgresql_log.query("SELECT name_hash, name_hash_key, erased_at FROM erasure")
     assert {row[:2] for row in rows} == {digest(NAME, key) for key in (NEW, OLD, None)} and len(rows) == 3
     assert all(row[2] >= before for row in rows)
 
 
-def test_an_erasure_waits_for_a_batch_that_is_being_shipped(on_server: RequestLog, postgresql: PostgreSQL) -> None:
-    database = on_server.url.partition("@/")[2].partition("?")[0]
+def test_an_erasure_waits_for_a_batch_that_is_being_shipped(postgresql_log: RequestLog, postgresql: PostgreSQL) -> None:
+    database = postgresql_log.url.partition("@/")[2].partition("?")[0]
     with psycopg.connect(postgresql.conninfo(database)) as shipper:
         shipper.execute("SELECT pg_advisory_xact_lock_shared(%s)", (ERASURE_LOCK,))
-        fill(on_server)
-        erasing = threading.Thread(target=on_server.run, args=("erase", NAME), kwargs={"NAME_HASH_KEYS": KEYS})
+        fill(postgresql_log)
+        erasing = threading.Thread(target=postgresql_log.run, args=("erase", NAME), kwargs={"NAME_HASH_KEYS": KEYS})
         erasing.start()
         erasing.join(0.5)
-        assert erasing.is_alive() and on_server.query("SELECT count(*) FROM prediction_request") == [(5,)]
+        assert erasing.is_alive() and postgresql_log.query("SELECT count(*) FROM prediction_request") == [(5,)]
         shipper.commit()
     erasing.join(30)
-    assert on_server.query("SELECT count(*) FROM prediction_request") == [(2,)]
+    assert postgresql_log.query("SELECT count(*) FROM prediction_request") == [(2,)]
     shipper.close()

@@ -68,45 +68,39 @@ def test_the_file_gets_smaller(tmp_path: Path) -> None:
     assert b"Zebulon" not in path.read_bytes()
 
 
-@pytest.fixture
-def on_server(postgresql_url: str, tmp_path: Path) -> RequestLog:
-    migrate(postgresql_url)
-    return RequestLog(postgresql_url, tmp_path / "log")
-
-
 def partitions(log: RequestLog) -> list[str]:
     query = "SELECT relname FROM pg_class WHERE relname LIKE 'prediction_request_2%' AND relkind = 'r' ORDER BY 1"
     return [name for (name,) in log.query(query)]
 
 
-def test_whole_months_are_dropped(on_server: RequestLog) -> None:
-    now = fill(on_server)
-    result = on_server.run("retain", "--days", "30")
+def test_whole_months_are_dropped(postgresql_log: RequestLog) -> None:
+    now = fill(postgresql_log)
+    result = postgresql_log.run("retain", "--days", "30")
     limit = Month.of(now - timedelta(days=30))
-    assert partitions(on_server) == sorted({Month.of(now - timedelta(days=1)).partition, limit.partition})
+    assert partitions(postgresql_log) == sorted({Month.of(now - timedelta(days=1)).partition, limit.partition})
     assert Month.of(now - timedelta(days=400)).partition in result.stdout
 
 
-def test_an_interrupted_run_is_completed(on_server: RequestLog) -> None:
-    now = fill(on_server)
+def test_an_interrupted_run_is_completed(postgresql_log: RequestLog) -> None:
+    now = fill(postgresql_log)
     months = [Month.of(now - timedelta(days=age)).partition for age in (400, 120)]
-    with open_engine(on_server.url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with open_engine(postgresql_log.url).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"ALTER TABLE prediction_request DETACH PARTITION {months[0]}"))
-        with open_engine(on_server.url).connect() as reader:  # whoever reads holds up the second step of detaching
+        with open_engine(postgresql_log.url).connect() as reader:  # whoever reads holds up the second step of detaching
             reader.execute(text("SELECT * FROM prediction_request"))
             connection.execute(text("SET statement_timeout = 500"))
             with pytest.raises(Exception, match="statement timeout"):
                 connection.execute(text(f"ALTER TABLE prediction_request DETACH PARTITION {months[1]} CONCURRENTLY"))
-    assert on_server.run("retain", "--days", "32").exit_code == 0
-    assert not set(months) & set(partitions(on_server))
+    assert postgresql_log.run("retain", "--days", "32").exit_code == 0
+    assert not set(months) & set(partitions(postgresql_log))
 
 
-def test_others_read_and_write_while_a_month_is_dropped(on_server: RequestLog, postgresql: PostgreSQL) -> None:
-    fill(on_server)
-    database = on_server.url.partition("@/")[2].partition("?")[0]
+def test_others_read_and_write_while_a_month_is_dropped(postgresql_log: RequestLog, postgresql: PostgreSQL) -> None:
+    fill(postgresql_log)
+    database = postgresql_log.url.partition("@/")[2].partition("?")[0]
     with psycopg.connect(postgresql.conninfo(database)) as export:
         export.execute("SELECT * FROM prediction_request")
-        retaining = threading.Thread(target=on_server.run, args=("retain", "--days", "60"))
+        retaining = threading.Thread(target=postgresql_log.run, args=("retain", "--days", "60"))
         retaining.start()
         retaining.join(0.5)
         assert retaining.is_alive()  # it waits for the export, and nobody waits for it
@@ -116,13 +110,13 @@ def test_others_read_and_write_while_a_month_is_dropped(on_server: RequestLog, p
     retaining.join(30)
     export.close()
     shipper.close()
-    assert ages_left(on_server) == [1, 29, 30, 31, 32]
+    assert ages_left(postgresql_log) == [1, 29, 30, 31, 32]
 
 
-def test_a_second_run_leaves_the_first_alone(on_server: RequestLog, postgresql: PostgreSQL) -> None:
-    database = on_server.url.partition("@/")[2].partition("?")[0]
+def test_a_second_run_leaves_the_first_alone(postgresql_log: RequestLog, postgresql: PostgreSQL) -> None:
+    database = postgresql_log.url.partition("@/")[2].partition("?")[0]
     with psycopg.connect(postgresql.conninfo(database)) as first:
         first.execute("SELECT pg_advisory_lock(%s)", (RETENTION_LOCK,))
-        result = on_server.run("retain", "--days", "30")
+        result = postgresql_log.run("retain", "--days", "30")
         assert result.exit_code == 1 and "Another" in str(result.exception)
     first.close()

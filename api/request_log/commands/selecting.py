@@ -1,0 +1,43 @@
+"""Queries over ranges of time, which are ranges of ids: months outside them are not looked at."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Executable, func, select
+
+from api.request_log.identifiers import lower_bound
+from api.request_log.tables import feedback, prediction_request
+
+
+def within(identifier: Column[Any], since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """Return conditions on an id: of a time from `since` on, and before `until`."""
+    conditions = []
+    if since:
+        conditions.append(identifier >= lower_bound(since))
+    if until:
+        conditions.append(identifier < lower_bound(until))
+    return conditions
+
+
+def select_rows(since: datetime | None, until: datetime | None, label: str | None, version: str | None) -> Executable:
+    """Select items in order of time, of a most probable label and a version if they are given."""
+    columns = prediction_request.c
+    query = select(prediction_request).where(*within(columns.id, since, until)).order_by(columns.id)
+    if label is not None:
+        query = query.where(columns.labels[0].as_string() == label)
+    if version is not None:
+        query = query.where(columns.model_version == version)
+    return query
+
+
+def select_feedback(since: datetime | None, until: datetime | None, label: str | None) -> Executable:
+    """Select (label, name), by label; where an item got several true labels, the last one counts."""
+    columns = feedback.c
+    recency = func.row_number().over(partition_by=(columns.request_id, columns.item_index), order_by=columns.id.desc())
+    latest = (
+        select(columns.label, columns.name, recency.label("recency"))
+        .where(*within(columns.id, since, until))
+        .subquery()
+    )
+    query = select(latest.c.label, latest.c.name).where(latest.c.recency == 1).order_by(latest.c.label)
+    return query if label is None else query.where(latest.c.label == label)
