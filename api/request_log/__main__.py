@@ -8,6 +8,7 @@ from api.request_log.commands.erase import erase
 from api.request_log.commands.export import export
 from api.request_log.commands.migrate import migrate
 from api.request_log.commands.retain import retain
+from api.request_log.commands.stats import stats
 from api.request_log.errors import RequestLogError
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # brackets in a help text are brackets
 )
-for command in (export, erase, retain, migrate):
+for command in (stats, export, erase, retain, migrate):
     app.command()(command)
 
 
