@@ -62,4 +62,6 @@ def export(
         if feedback:
             export_feedback(connection, select_feedback(since, until, label), feedback)
         else:
-            export_rows(connection, select_rows(since, until, label, version), output, parquet=file_format == "parquet")
+            parquet = file_format is Format.PARQUET
+            query = select_rows(since, until, label, version, as_text=not parquet)
+            export_rows(connection, query, output, parquet=parquet)

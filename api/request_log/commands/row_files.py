@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import typer
-from sqlalchemy import Connection, Executable, RowMapping
+from sqlalchemy import Connection, Executable
 
 from api.request_log.errors import RequestLogError
 from api.request_log.schema import COLUMNS
@@ -21,7 +21,9 @@ from api.request_log.tables import prediction_request
 _FETCHED = 10_000
 """Rows in memory at once."""
 
-Batches = Iterator[Sequence[RowMapping]]
+_ANSWERED_AT = COLUMNS.index("answered_at")
+
+Batches = Iterator[Sequence[Sequence[Any]]]
 Writer = Callable[[BinaryIO, Batches], int]
 """Writes batches and returns how many rows there were."""
 
@@ -35,7 +37,7 @@ def export_rows(connection: Connection, query: Executable, output: Path | None, 
     write: Writer = _parquet_writer() if parquet else _write_csv
     options = {"stream_results": True, "yield_per": _FETCHED}
     with connection.execute(query, execution_options=options) as rows:
-        batches = rows.mappings().partitions()
+        batches = rows.partitions()
         if output is None:
             write(sys.stdout.buffer, batches)
             return
@@ -75,19 +77,17 @@ def _write_csv(file: BinaryIO, batches: Batches) -> int:
     writer.writerow(COLUMNS)
     n_rows = 0
     for rows in batches:
-        writer.writerows([_to_text(value) for value in row.values()] for row in rows)
+        writer.writerows(map(_to_text, rows))
         n_rows += len(rows)
     text.flush()
     text.detach()
     return n_rows
 
 
-def _to_text(value: object) -> object:
-    if isinstance(value, datetime):
-        return _in_utc(value).isoformat()
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return value
+def _to_text(row: Sequence[Any]) -> list[Any]:
+    values = list(row)
+    values[_ANSWERED_AT] = _in_utc(values[_ANSWERED_AT]).isoformat()
+    return values
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -123,6 +123,8 @@ def _parquet_writer() -> Writer:
     return write
 
 
-def _to_arrow(row: RowMapping) -> dict[str, Any]:
-    options = None if row["options"] is None else json.dumps(row["options"], ensure_ascii=False)
-    return {**row, "id": str(row["id"]), "answered_at": _in_utc(row["answered_at"]), "options": options}
+def _to_arrow(row: Sequence[Any]) -> dict[str, Any]:
+    values = dict(zip(COLUMNS, row, strict=True))
+    options = None if values["options"] is None else json.dumps(values["options"], ensure_ascii=False)
+    changed = {"id": str(values["id"]), "answered_at": _in_utc(values["answered_at"]), "options": options}
+    return values | changed

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Executable, func, select
+from sqlalchemy import JSON, Column, ColumnElement, Executable, Text, cast, func, select
 
 from api.request_log.identifiers import lower_bound
 from api.request_log.tables import feedback, prediction_request
@@ -19,10 +19,19 @@ def within(identifier: Column[Any], since: datetime | None, until: datetime | No
     return conditions
 
 
-def select_rows(since: datetime | None, until: datetime | None, label: str | None, version: str | None) -> Executable:
-    """Select items in order of time, of a most probable label and a version if they are given."""
+def select_rows(
+    since: datetime | None, until: datetime | None, label: str | None, version: str | None, *, as_text: bool = False
+) -> Executable:
+    """Select items in order of time, of a most probable label and a version if they are given.
+
+    With `as_text`, columns of JSON come as the text that they are, which spares parsing and writing it again.
+    """
     columns = prediction_request.c
-    query = select(prediction_request).where(*within(columns.id, since, until)).order_by(columns.id)
+    shown = [
+        cast(column, Text).label(column.name) if isinstance(column.type, JSON) and as_text else column
+        for column in columns
+    ]
+    query = select(*shown).where(*within(columns.id, since, until)).order_by(columns.id)
     if label is not None:
         query = query.where(columns.labels[0].as_string() == label)
     if version is not None:
