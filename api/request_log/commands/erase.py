@@ -25,7 +25,8 @@ Digests = Collection[tuple[str, str]]
 
 def erase(
     name: Annotated[
-        str | None, typer.Argument(help="The name, or - to read it from standard input, out of the shell's history.")
+        list[str] | None,
+        typer.Argument(help="The name, or - to read it from standard input, out of the shell's history."),
     ] = None,
     *,
     name_hash: Annotated[str | None, typer.Option("--hash", metavar="HEX", help="A hash instead of the name.")] = None,
@@ -38,7 +39,7 @@ def erase(
     from api.request_log.engines import sqlite_url
 
     places = read_places()
-    digests = _digests(name, name_hash, places.name_hash_keys)
+    digests = _digests(" ".join(name) if name else None, name_hash, places.name_hash_keys)
     with connected(places.url) as connection:
         _report(_erase_rows(connection, digests), "the database")
     outbox = sqlite_url(places.outbox)

@@ -39,7 +39,8 @@ def export_rows(connection: Connection, query: Executable, output: Path | None, 
     with connection.execute(query, execution_options=options) as rows:
         batches = rows.partitions()
         if output is None:
-            write(sys.stdout.buffer, batches)
+            with _standard_output() as file:
+                write(file, batches)
             return
         with replacing_file(output) as file:
             n_rows = write(file, batches)
@@ -65,6 +66,17 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    try:
+        yield sys.stdout.buffer
+    except BrokenPipeError:  # whoever reads has seen enough: the command line ends quietly
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end would try, and complain, again
+        raise RequestLogError(f"Standard output cannot be written: {error.strerror}.") from None
 
 
 def _open_private(path: str, flags: int) -> int:

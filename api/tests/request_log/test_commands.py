@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from api.request_log.engines import sqlite_url
+from api.request_log.migrating import migrate
 from api.request_log.schema import HEAD
 
 ROOT = Path(__file__).parents[3]
 
 
-def run(*arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "api.request_log", *arguments],
         cwd=ROOT,
         env=os.environ | {f"NAME_CLASSIFIER_{name}": value for name, value in settings.items()},
-        input=stdin,
         capture_output=True,
         text=True,
         check=False,
@@ -48,3 +49,12 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(name: str, value: str) -> Non
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("error: ")
     assert "secret" not in done.stderr or name == "REQUEST_LOG_DIR"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_export_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    migrate(sqlite_url(tmp_path / "request_log.sqlite"))
+    command = f"NAME_CLASSIFIER_REQUEST_LOG_DIR={tmp_path} {sys.executable} -m api.request_log export >/dev/full"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("error: Standard output cannot be written: No space left")

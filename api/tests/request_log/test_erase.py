@@ -20,7 +20,7 @@ from api.tests.request_log.conftest import RequestLog
 NOVEMBER, DECEMBER = datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 KEYS = json.dumps([{"id": "new", "key": "0b" * 32}, {"id": "old", "key": "0a" * 32}])
 NEW, OLD = parse_hash_keys(KEYS)
-NAME = "Zebulon Müller"
+NAME, SPELLING = "Zebulon Müller", "ZEBULON MU\u0308LLER"
 
 
 def hashed(name: str, key: object = None) -> dict[str, str]:
@@ -42,16 +42,14 @@ def fill(log: RequestLog) -> None:
     log.fill([truth | {"name": name} | hashed(name, NEW) for name in (NAME, "Anna")], feedback)
 
 
-@pytest.mark.parametrize("stdin", [False, True])
-def test_a_name_is_gone_and_others_stay(request_log: RequestLog, stdin: bool) -> None:
+@pytest.mark.parametrize("arguments", [("-",), (SPELLING,), tuple(SPELLING.split())])
+def test_a_name_is_gone_and_others_stay(request_log: RequestLog, arguments: tuple[str, ...]) -> None:
     fill(request_log)
-    spelling = "ZEBULON MU\u0308LLER"
-    arguments = ("erase", "-") if stdin else ("erase", spelling)
-    result = request_log.run(*arguments, stdin=f"{spelling}\n", NAME_HASH_KEYS=KEYS)
+    result = request_log.run("erase", *arguments, stdin=f"{SPELLING}\n", NAME_HASH_KEYS=KEYS)
     assert result.stdout == "Rows deleted in the database: 3 of prediction_request and 1 of feedback.\n"
     assert request_log.query("SELECT request_id FROM prediction_request ORDER BY 1") == [("other",), ("refused",)]
     assert request_log.query("SELECT name FROM feedback") == [("Anna",)]
-    again = request_log.run(*arguments, stdin=spelling, NAME_HASH_KEYS=KEYS)
+    again = request_log.run("erase", *arguments, stdin=SPELLING, NAME_HASH_KEYS=KEYS)
     assert again.stdout == "Rows deleted in the database: 0 of prediction_request and 0 of feedback.\n"
 
 
