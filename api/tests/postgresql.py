@@ -14,13 +14,13 @@ import psycopg
 import pytest
 
 REQUIRED = "REQUIRE_POSTGRES"
-_PROGRAMS = Path("/usr/lib/postgresql")
+PROGRAMS = Path("/usr/lib/postgresql")
 _FAST_OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
 
 
 def find_program(name: str) -> str | None:
     """Return the path of one of PostgreSQL's programs; Debian keeps them beside PATH."""
-    versions = sorted(_PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
+    versions = sorted(PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
     return shutil.which(name) or (str(versions[-1]) if versions else None)
 
 
