@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from api.hash_keys import digest, parse_hash_keys
+from api.request_log import engines
+from api.request_log.commands.places import FILE_NAME
 from api.request_log.engines import sqlite_url
 from api.request_log.migrating import migrate
 from api.request_log.schema import ERASURE_LOCK
@@ -80,6 +82,19 @@ def test_the_bytes_of_a_name_are_gone_from_the_file(tmp_path: Path) -> None:
         assert log.run("erase", NAME, NAME_HASH_KEYS=KEYS).exit_code == 0
         assert not [file for file in path.parent.iterdir() if NAME.encode() in file.read_bytes()]
     service.close()
+
+
+def test_a_reader_that_keeps_the_bytes_is_reported(sqlite_log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.1)
+    reader = sqlite3.connect(sqlite_log.folder / FILE_NAME, isolation_level=None)
+    reader.execute("PRAGMA journal_mode = WAL")
+    fill(sqlite_log)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM prediction_request").fetchall()
+    result = sqlite_log.run("erase", NAME, NAME_HASH_KEYS=KEYS)
+    assert result.exit_code == 1 and "try once more" in str(result.exception)
+    reader.close()
+    assert sqlite_log.run("erase", NAME, NAME_HASH_KEYS=KEYS).exit_code == 0
 
 
 def test_the_outbox_is_erased_from_too(postgresql_log: RequestLog) -> None:
