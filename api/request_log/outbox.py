@@ -85,6 +85,11 @@ class Outbox:
         """Rows that are accepted and not yet settled."""
         return self._accepted.total - self._n_settled
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is there, at the newest revision."""
+        return self._connection is not None
+
     def start(self) -> None:
         """Begin to write."""
         self._wake.set()  # to open the file before the first row

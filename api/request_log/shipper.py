@@ -25,7 +25,7 @@ logger = logging.getLogger("api")
 _BATCH = 1_000
 _IDLE_SECONDS = 0.5
 """How long a row waits at most before it is shipped."""
-_LONGEST_WAIT_SECONDS = 30.0
+_LONGEST_WAIT_SECONDS = 10.0
 _CONNECTION = {"connect_timeout": "5", "options": "-c statement_timeout=60000", "application_name": "request-log"}
 """Unless the URL says otherwise: who does not answer is given up."""
 _DELETE_SECONDS = 60.0
@@ -54,6 +54,7 @@ class Shipper:
         self._metrics = metrics
         self._database: psycopg.Connection | None = None
         self._waits = 0
+        self._reason = ""  # of the last failure, as it was logged
         self._deadline: float | None = None
         self._wake = Event()
         self._thread = Thread(target=self._run, name="request-log-shipper", daemon=True)
@@ -88,7 +89,7 @@ class Shipper:
 
     def _ship(self) -> int:
         """Ship a batch of each table; return the number of rows."""
-        if not self._outbox.path.exists():
+        if not self._outbox.is_open:
             return 0
         with closing(connect(self._outbox.path)) as file:
             return sum(self._ship_batch(file, table) for table in TABLES)
@@ -158,9 +159,10 @@ class Shipper:
         self._metrics.rejected.inc()
 
     def _fail(self, error: Exception) -> None:
-        if not self._waits:
-            detail = str(error) if isinstance(error, SchemaError) else type(error).__name__
-            logger.error("request log: rows cannot be shipped; they wait in the outbox", extra={"error": detail})
+        reason = str(error) if isinstance(error, SchemaError) else type(error).__name__
+        if reason != self._reason:
+            logger.error("request log: rows cannot be shipped; they wait in the outbox", extra={"error": reason})
+        self._reason = reason
         self._waits += 1
         self._metrics.fail("ship", error)
         self._disconnect()
@@ -168,7 +170,7 @@ class Shipper:
     def _succeed(self) -> None:
         if self._waits:
             logger.info("request log: rows are shipped again")
-        self._waits = 0
+        self._waits, self._reason = 0, ""
         self._metrics.succeed("ship")
 
     def _backoff(self) -> float:
