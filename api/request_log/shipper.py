@@ -33,8 +33,7 @@ _REJECTED_FILE = "request_log.rejected.ndjson"
 _JSON_COLUMNS = frozenset({"options", "labels", "log_probs"})
 _ERASED = """
 DELETE FROM {table} AS row USING erasure
-WHERE row.id = ANY(%s::uuid[]) AND row.name_hash = erasure.name_hash AND row.name_hash_key = erasure.name_hash_key
-  AND row.{time} <= erasure.erased_at
+WHERE row.id = ANY(%s::uuid[]) AND row.name_hash = erasure.name_hash AND row.{time} <= erasure.erased_at
 """
 _REFUSED_BY_VALUE = (psycopg.DataError, psycopg.errors.NotNullViolation)
 _encode = msgspec.json.Encoder().encode

@@ -33,7 +33,6 @@ prediction_request = Table(
     Column("latency_seconds", Float, nullable=False),  # from the arrival until the answer was ready
     Column("status", Integer, nullable=False),  # HTTP status of the item
     postgresql_partition_by="RANGE (id)",
-    sqlite_with_rowid=False,
 )
 
 feedback = Table(

@@ -35,7 +35,6 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_prediction_request"),
         postgresql_partition_by="RANGE (id)",
-        sqlite_with_rowid=False,
     )
     if op.get_context().dialect.name == "postgresql":
         op.create_index("ix_prediction_request_request_id", "prediction_request", ["request_id"])
