@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.database_url import check_database_url
 from api.hash_keys import HashKeys
 from api.key_list import (
     ApiKey,
@@ -194,9 +195,9 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
-        if url.get_secret_value() and not url.get_secret_value().startswith("postgresql+psycopg://"):
-            raise ValueError("it begins with postgresql+psycopg://")
+    def _is_well_formed(cls, url: SecretStr) -> SecretStr:
+        if url:
+            check_database_url(url.get_secret_value())
         return url
 
     @field_validator("rate_limit_storage")

@@ -1,7 +1,6 @@
 """Engines for SQLite and PostgreSQL, and what goes wrong with them as one sentence."""
 
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +10,12 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from api.database_url import check_database_url
 from api.request_log.errors import RequestLogError
 
 BUSY_SECONDS = 60
 """How long a command waits for others who write to the same SQLite file."""
 _CONNECT_SECONDS = 10
-_POSTGRESQL_URL = re.compile(r"postgresql\+psycopg://([^:@/?#]*(:[^:@/?#]*)?@)?[^@/?#]*(/[^@?#]*(\?[^@#]*)?)?")
-"""Strict about what a password may hold: one that splits elsewhere would be quoted as a host by others' errors."""
 
 
 def sqlite_url(path: Path) -> str:
@@ -26,13 +24,12 @@ def sqlite_url(path: Path) -> str:
 
 
 def check_postgresql_url(url: str) -> str:
-    """Return a URL that is well formed.
+    """Return a URL that SQLAlchemy can read.
 
     Raises:
-        ValueError: it is not; the message quotes nothing of it.
+        ValueError: it cannot; the message quotes nothing of it.
     """
-    if not _POSTGRESQL_URL.fullmatch(url):
-        raise ValueError("postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE is wanted, special characters as %40")
+    check_database_url(url)
     try:
         make_url(url)
     except (SQLAlchemyError, ValueError):

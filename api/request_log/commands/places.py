@@ -10,9 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from api.hash_keys import HashKeys
 from api.request_log.engines import check_postgresql_url, sqlite_url
 from api.request_log.errors import RequestLogError
+from api.request_log.outbox_file import FILE
 from api.settings import PREFIX, explain
-
-FILE_NAME = "request_log.sqlite"
 
 
 class Places(BaseSettings):
@@ -34,7 +33,7 @@ class Places(BaseSettings):
     @property
     def outbox(self) -> Path:
         """The SQLite file."""
-        return self.request_log_dir / FILE_NAME
+        return self.request_log_dir / FILE
 
     @cached_property
     def url(self) -> str:

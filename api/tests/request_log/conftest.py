@@ -12,11 +12,11 @@ from sqlalchemy import Table, insert, text
 from typer.testing import CliRunner, Result
 
 from api.request_log.__main__ import app
-from api.request_log.commands.places import FILE_NAME
 from api.request_log.engines import open_engine, sqlite_file, sqlite_url
 from api.request_log.errors import RequestLogError
 from api.request_log.identifiers import new_id
 from api.request_log.migrating import migrate
+from api.request_log.outbox_file import FILE
 from api.request_log.partitions import Month, partition_sql
 from api.request_log.schema import COLUMNS
 from api.request_log.tables import feedback, prediction_request
@@ -43,7 +43,7 @@ def postgresql_url(postgresql: PostgreSQL) -> str:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, of each kind in turn."""
     if request.param == "sqlite":
-        return sqlite_url(tmp_path / "log" / FILE_NAME)
+        return sqlite_url(tmp_path / "log" / FILE)
     url: str = request.getfixturevalue("postgresql_url")
     return url
 
@@ -105,6 +105,6 @@ def postgresql_log(postgresql_url: str, tmp_path: Path) -> RequestLog:
 
 @pytest.fixture
 def sqlite_log(tmp_path: Path) -> RequestLog:
-    log = RequestLog(sqlite_url(tmp_path / "log" / FILE_NAME), tmp_path / "log")
+    log = RequestLog(sqlite_url(tmp_path / "log" / FILE), tmp_path / "log")
     migrate(log.url)
     return log

@@ -11,9 +11,9 @@ import pytest
 
 from api.hash_keys import digest, parse_hash_keys
 from api.request_log import engines
-from api.request_log.commands.places import FILE_NAME
 from api.request_log.engines import sqlite_url
 from api.request_log.migrating import migrate
+from api.request_log.outbox_file import FILE
 from api.request_log.schema import ERASURE_LOCK
 from api.request_log.tables import feedback
 from api.tests.postgresql import PostgreSQL
@@ -86,7 +86,7 @@ def test_the_bytes_of_a_name_are_gone_from_the_file(tmp_path: Path) -> None:
 
 def test_a_reader_that_keeps_the_bytes_is_reported(sqlite_log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "BUSY_SECONDS", 0.1)
-    reader = sqlite3.connect(sqlite_log.folder / FILE_NAME, isolation_level=None)
+    reader = sqlite3.connect(sqlite_log.folder / FILE, isolation_level=None)
     reader.execute("PRAGMA journal_mode = WAL")
     fill(sqlite_log)
     reader.execute("BEGIN")
