@@ -43,6 +43,10 @@ RUN_HERE = {
     "python -m model evaluate artifacts data/names",
     "python -m model history",
     "python -m model promote data/names",
+    "python -m api.request_log stats",
+    "python -m api.request_log export --output requests.csv",
+    "python -m api.request_log export --feedback feedback",
+    "echo 'Zoë Kowalska' | python -m api.request_log erase -",
 }
 CLUSTER_TEST = "tests/e2e/test_cluster.py"
 # What needs torch's download, docker or a cluster: the file that runs it, and the words by which it does.
@@ -141,6 +145,24 @@ def test_first_screen_serves_and_answers_what_it_shows(tmp_path: Path) -> None:
     assert rows[1].startswith("Kowalska,Polish,")
     assert line["labels"][0] == "Polish"
     assert (tmp_path / "answers.csv").read_text(encoding="utf-8").splitlines()[1] == rows[1]
+
+
+def test_what_make_serve_answers_is_found_by_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAME_CLASSIFIER_REQUEST_LOG", "fast")
+    monkeypatch.setenv("NAME_CLASSIFIER_REQUEST_LOG_DIR", str(tmp_path / "log"))
+    with _serving("make serve") as address:
+        httpx.post(f"{address}/v1/predict", json={"names": ["Jordan", "Zoë Kowalska"]}).raise_for_status()
+        feedback = {"request_id": "r", "name": "Jordan", "label": "Irish"}
+        httpx.post(f"{address}/v1/feedback", json=feedback).raise_for_status()
+    assert "2 items" in _run("python -m api.request_log stats")
+    _run("python -m api.request_log export --output requests.csv", ("requests", str(tmp_path / "requests")))
+    _run(
+        "python -m api.request_log export --feedback feedback", ("feedback feedback", f"feedback {tmp_path / 'names'}")
+    )
+    _run("sh -c " + shlex.quote("echo 'Zoë Kowalska' | python -m api.request_log erase -"))
+    assert "Zoë Kowalska" in (tmp_path / "requests.csv").read_text(encoding="utf-8")
+    assert (tmp_path / "names" / "Irish.txt").read_text(encoding="utf-8") == "Jordan\n"
+    assert "1 items" in _run("python -m api.request_log stats")
 
 
 def test_a_new_key_is_an_entry_as_shown() -> None:
