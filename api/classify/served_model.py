@@ -114,7 +114,7 @@ def _check(predictor: Predictor) -> None:
 
 
 def _probes(n_characters: int) -> Sequence[Sequence[int]]:
-    """Return token sequences that hold every character, of several lengths; the first two have the same length."""
+    """Return token sequences that hold every character; of the first three, two have the same length."""
     known = range(FIRST_CHARACTER_ID, FIRST_CHARACTER_ID + n_characters)
     parts = [known[start : start + MAX_NAME_LENGTH] for start in range(0, n_characters, MAX_NAME_LENGTH)]
-    return [[START_ID, *part, END_ID] for part in ([UNKNOWN_ID], known[:1], *parts)]
+    return [[START_ID, *part, END_ID] for part in ([UNKNOWN_ID], known[:1], known[:2], *parts)]

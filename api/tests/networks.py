@@ -33,6 +33,18 @@ def batch_blind_network(n_outputs: int) -> bytes:
     return _pack([nodes[2], nodes[0], nodes[1]], [row], inputs={"ids": TensorProto.INT64}, shape=["batch", n_outputs])
 
 
+def padding_blind_network(n_outputs: int) -> bytes:
+    """Return one that takes lengths and lets padding change its answers."""
+    nodes = [
+        helper.make_node("Cast", ["ids"], ["numbers"], to=TensorProto.DOUBLE),
+        helper.make_node("ReduceMean", ["numbers"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["mean", "row"], ["outputs"]),
+    ]
+    row = helper.make_tensor("row", TensorProto.DOUBLE, [1, n_outputs], range(n_outputs))
+    inputs: dict[str, int] = {"ids": TensorProto.INT64, "lengths": TensorProto.INT64}
+    return _pack(nodes, [row], inputs=inputs, shape=["batch", n_outputs])
+
+
 def failing_network(n_outputs: int) -> bytes:
     """Return one that loads and fails when it is run."""
     nodes = [
@@ -65,7 +77,10 @@ def _pack(
     graph = helper.make_graph(
         nodes,
         "network",
-        [helper.make_tensor_value_info(name, kind, ["batch", "length"]) for name, kind in inputs.items()],
+        [
+            helper.make_tensor_value_info(name, kind, ["batch"] if name == "lengths" else ["batch", "length"])
+            for name, kind in inputs.items()
+        ],
         [helper.make_tensor_value_info("outputs", TensorProto.DOUBLE, shape)],
         constants,
     )

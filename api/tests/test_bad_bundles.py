@@ -83,6 +83,7 @@ BAD_BUNDLES: dict[str, Damage] = {
     "network of one label more": file_with("model.onnx", networks.network(WIDTH + 1)),
     "network that nests its answer": file_with("model.onnx", networks.network(WIDTH, rank=3)),
     "network that answers one row": file_with("model.onnx", networks.batch_blind_network(WIDTH)),
+    "network that padding changes": file_with("model.onnx", networks.padding_blind_network(WIDTH)),
     "network of NaN": file_with("model.onnx", networks.network(WIDTH, value=float("nan"))),
     "network of infinity": file_with("model.onnx", networks.network(WIDTH, value=float("inf"))),
     "network that fails": file_with("model.onnx", networks.failing_network(WIDTH)),

@@ -1,5 +1,6 @@
 """The command line: `python -m model COMMAND`. Parses, delegates, turns errors into one sentence."""
 
+import os
 import sys
 
 import typer
@@ -25,6 +26,8 @@ app.command("training_model", help="Alias of train.", hidden=True)(training.trai
 
 def main() -> None:
     """Run the command line; what goes wrong on purpose becomes one sentence and exit code 1."""
+    # before torch is imported: its exporter warns of padded sequences, whose export is compared with torch
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         app(prog_name="python -m model")
     except ModelError as error:

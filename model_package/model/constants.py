@@ -22,6 +22,8 @@ UNKNOWN_ID: Final = 0
 START_ID: Final = 1
 END_ID: Final = 2
 FIRST_CHARACTER_ID: Final = 3
+PAD_ID: Final = -1
+"""What fills up a sequence that goes through the network with longer ones."""
 
 MIN_CHARACTER_COUNT: Final = 3
 """A character seen in fewer training names is UNKNOWN: there is nothing to learn about it."""

@@ -1,6 +1,7 @@
 """Export a trained network to a bundle: safetensors, ONNX, proof that the two agree, report."""
 
 import importlib.metadata
+import inspect
 import platform
 import subprocess
 import tempfile
@@ -106,19 +107,25 @@ def load_classifier(directory: Path) -> nn.Module:
 
 
 def export_onnx(classifier: nn.Module) -> bytes:
-    """Return the network as ONNX: int64 ids (batch, length) to float64 outputs (batch, labels + 1)."""
+    """Return the network as ONNX: int64 ids (batch, length) to float64 outputs (batch, labels + 1).
+
+    A network whose forward has `lengths` gets a second input for them, int64 (batch,).
+    """
+    takes_lengths = "lengths" in inspect.signature(classifier.forward).parameters
+    names = ["ids", "lengths"] if takes_lengths else ["ids"]
+    examples = (torch.full((2, 3), START_ID), torch.tensor([3, 2]))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # torch calls this exporter the older one; its newer one fixes a recurrent layer's length to the example's.
         warnings.simplefilter("ignore")
         path = Path(folder, ONNX_FILE)
         torch.onnx.export(
             classifier.eval(),
-            (torch.full((2, 3), START_ID),),
+            examples[: len(names)],
             path,
             dynamo=False,
-            input_names=["ids"],
+            input_names=names,
             output_names=["outputs"],
-            dynamic_axes={"ids": {0: "batch", 1: "length"}, "outputs": {0: "batch"}},
+            dynamic_axes={"ids": {0: "batch", 1: "length"}, "lengths": {0: "batch"}, "outputs": {0: "batch"}},
         )
         return path.read_bytes()
 

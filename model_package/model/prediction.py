@@ -1,7 +1,8 @@
 """Predict labels from a bundle, with NumPy and ONNX Runtime alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import exp, isfinite, log
 from pathlib import Path
 from typing import Literal, Self
@@ -14,14 +15,13 @@ from model.artifacts import Bundle, BundleMetadata, read_bundle
 from model.calibration import change_prior
 from model.constants import DEFAULT_TOP_K, END_ID, MAX_NAME_LENGTH, ONNX_FILE, START_ID, UNKNOWN_ID
 from model.errors import BundleError, InvalidNameError, InvalidPriorError, InvalidTopKError
-from model.utils import Ids, build_vocabulary, encode, fold, group_by_length, is_readable, log_softmax, transliterate
+from model.utils import build_vocabulary, encode, fold, is_readable, log_softmax, pad, transliterate
 
 Prior = Literal["natural", "uniform"] | Mapping[str, float]
 """How frequent labels are taken to be: as in the training names, alike, or weights by label; others are ruled out."""
 
-
-_MAX_UNBATCHED_NAMES = 2
 _EXTERNAL_DATA = b"\x0a\x08location"  # the key of every tensor that ONNX keeps in another file, as protobuf writes it
+_SHORTEST_CLASS = 15  # lengths up to 16 share a call, then those up to 32, 64 and 128
 _MAX_BATCH_ROWS = 32  # of one call: more are hardly faster a name, and ONNX Runtime keeps the memory that they take
 
 Abstention = Literal["unfamiliar", "unknown characters"]
@@ -43,7 +43,10 @@ class Prediction:
 
 
 class OnnxClassifier:
-    """An ONNX network of token sequences; grouped by length, so a batch equals its singles."""
+    """An ONNX network of token sequences; a batch equals its singles.
+
+    A network that takes `lengths` runs sequences of similar lengths together, padded; another one those of one length.
+    """
 
     def __init__(self, onnx: bytes, *, threads: int = 1) -> None:
         """Load a network; raise BundleError if ONNX Runtime refuses it, or it is not of token ids (B, T) to (B, O)."""
@@ -58,21 +61,25 @@ class OnnxClassifier:
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own
             raise BundleError(f"{ONNX_FILE} cannot be loaded by ONNX Runtime ({type(error).__name__}).") from None
         self._session._model_bytes = None  # noqa: SLF001 - the whole file, kept for another provider; there is one
+        self._outputs = [node.name for node in self._session.get_outputs()]
+        self._takes_lengths = len(self._session.get_inputs()) > 1
         self.n_outputs = self._count_outputs()
 
     def _count_outputs(self) -> int:
         inputs = [node.name for node in self._session.get_inputs()]
         shapes = {node.name: node.shape for node in self._session.get_outputs()}
         match inputs, [(name, *shape) for name, shape in shapes.items()]:
-            case ["ids"], [("outputs" | "logits", _, int(n_outputs))]:  # logits: in schema 1
+            case ["ids"] | ["ids", "lengths"], [("outputs" | "logits", _, int(n_outputs))]:  # logits: in schema 1
                 return n_outputs
-        raise BundleError(f"{ONNX_FILE} does not map ids (batch, length) to outputs (batch, labels).")
+        raise BundleError(
+            f"{ONNX_FILE} does not map ids (batch, length), and perhaps their lengths, to outputs (batch, labels)."
+        )
 
     def check(self, sequences: Sequence[Sequence[int]]) -> None:
         """Run each sequence by itself; raise BundleError unless outputs are finite numbers of the declared shape."""
         for ids in sequences:
             try:
-                outputs = self._run(np.array([ids], dtype=np.int64))
+                outputs = self._run([ids])
             except Exception as error:  # noqa: BLE001 - as above
                 raise BundleError(f"{ONNX_FILE} cannot be run by ONNX Runtime ({type(error).__name__}).") from None
             if outputs.shape != (1, self.n_outputs) or outputs.dtype.kind != "f" or not np.isfinite(outputs).all():
@@ -81,15 +88,29 @@ class OnnxClassifier:
     def compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """Return outputs (N, L + 1) of N token sequences of any lengths: logits of the labels, and of being a name."""
         if len(sequences) == 1:
-            return self._run(np.array(sequences, dtype=np.int64))
+            return self._run(sequences)
         outputs = np.empty((len(sequences), self.n_outputs), dtype=np.float64)
-        for positions, ids in group_by_length(sequences):
-            for start in range(0, len(ids), _MAX_BATCH_ROWS):
-                outputs[positions[start : start + _MAX_BATCH_ROWS]] = self._run(ids[start : start + _MAX_BATCH_ROWS])
+        for positions in self._batches(sequences):
+            outputs[positions] = self._run([sequences[i] for i in positions])
         return outputs
 
-    def _run(self, ids: Ids) -> NDArray[np.float64]:
-        outputs: NDArray[np.float64] = self._session.run(None, {"ids": ids})[0]
+    def _batches(self, sequences: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Yield the positions of the sequences that one call takes."""
+        lengths = [len(ids) for ids in sequences]
+        order = sorted(range(len(lengths)), key=lengths.__getitem__)
+        for _, group in groupby(order, lambda i: self._length_class(lengths[i])):
+            positions = list(group)
+            for start in range(0, len(positions), _MAX_BATCH_ROWS):
+                yield positions[start : start + _MAX_BATCH_ROWS]
+
+    def _length_class(self, length: int) -> int:
+        """Return what lengths of one call have in common; at worst, padding doubles what a sequence costs."""
+        return max(_SHORTEST_CLASS, length - 1).bit_length() if self._takes_lengths else length
+
+    def _run(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        ids, lengths = pad(sequences)
+        feed = {"ids": ids, "lengths": lengths} if self._takes_lengths else {"ids": ids}
+        outputs: NDArray[np.float64] = self._session.run(self._outputs, feed)[0]
         return outputs
 
 
@@ -154,8 +175,8 @@ class Predictor:
             top_k = min(DEFAULT_TOP_K, len(self.labels))
         if not 1 <= top_k <= len(self.labels):
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
-        if len(texts) <= _MAX_UNBATCHED_NAMES and prior == "natural":
-            return [self._predict_one(text, top_k) for text in texts]
+        if len(texts) == 1 and prior == "natural":
+            return [self._predict_one(texts[0], top_k)]
         sequences = [encode(text, self._vocabulary) for text in texts]
         outputs = self._compute_outputs(sequences)
         log_probs = self._apply_prior(self._calibrate(outputs), prior)

@@ -1,4 +1,4 @@
-"""Text to numbers: clean, fold, transliterate, encode, group by length."""
+"""Text to numbers: clean, fold, transliterate, encode, group by length, pad."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.constants import END_ID, FIRST_CHARACTER_ID, MAX_NAME_LENGTH, START_ID, UNKNOWN_ID
+from model.constants import END_ID, FIRST_CHARACTER_ID, MAX_NAME_LENGTH, PAD_ID, START_ID, UNKNOWN_ID
 from model.errors import InvalidNameError
 
 Ids = NDArray[np.int64]
@@ -126,6 +126,14 @@ def group_by_length(sequences: Sequence[Sequence[int]]) -> Iterator[tuple[NDArra
         positions_by_length.setdefault(len(sequence), []).append(position)
     for positions in positions_by_length.values():
         yield np.array(positions), np.array([sequences[i] for i in positions], dtype=np.int64)
+
+
+def pad(sequences: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
+    """Return the ids (B, T) of sequences, the shorter ones filled up with PAD_ID, and their lengths (B,)."""
+    lengths = [len(ids) for ids in sequences]
+    longest = max(lengths)
+    padded = [[*ids, *[PAD_ID] * (longest - length)] for ids, length in zip(sequences, lengths, strict=True)]
+    return np.array(padded, dtype=np.int64), np.array(lengths, dtype=np.int64)
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

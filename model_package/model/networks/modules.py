@@ -1,9 +1,18 @@
-"""The networks: token ids (B, T) of names of one length T in, outputs (B, O) out."""
+"""The networks: token ids (B, T) of names in, outputs (B, O) out.
+
+Names of one length T need nothing more. A network whose forward has `lengths` takes names of several lengths, too, for
+export: their ids are padded at the end with PAD_ID, and lengths (B,) counts those that are not.
+"""
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding, pad
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-_NGRAM_LENGTHS = (1, 2, 3, 4, 5)
+from model.constants import PAD_ID
+
+_MAX_NGRAM_LENGTH = 5
+_HASH_BASE, _HASH_PRIME = 1_000_003, 2_147_483_647
 _FILTER_WIDTHS = (2, 3, 4, 5)
 
 
@@ -26,9 +35,15 @@ class RecurrentNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.readout = _readout((4 if bidirectional else 2) * hidden_size, n_outputs)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Map token ids (B, T) to outputs (B, O)."""
-        states, last = self.recurrent(self.dropout(self.embedding(ids)))  # (B, T, D*H), (D, B, H)
+    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Map token ids (B, T) to outputs (B, O); eager torch wants padded ones sorted, the longest first."""
+        embedded = self.dropout(self.embedding(ids if lengths is None else ids.clamp(min=0)))
+        if lengths is None:
+            states, last = self.recurrent(embedded)  # (B, T, D*H), (D, B, H)
+        else:
+            packed, last = self.recurrent(pack_padded_sequence(embedded, lengths, batch_first=True))
+            states, _ = pad_packed_sequence(packed, batch_first=True)
+            states = states.masked_fill((ids == PAD_ID)[:, :, None], -torch.inf)
         if isinstance(last, tuple):  # an LSTM returns its hidden and its cell state
             last = last[0]
         final = last.transpose(0, 1).flatten(1)  # (B, D*H)
@@ -78,19 +93,22 @@ class LinearNetwork(nn.Module):
         """Round the weights to half precision: half the file, answers that differ in the third digit. Ends training."""
         self.weights.half()
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map token ids (B, T) to outputs (B, O)."""
-        weights = self.weights(self.buckets(ids))
+        if lengths is None:
+            weights = self.weights(self.buckets(ids))
+        else:
+            windows = _windows(ids)
+            buckets = (_hash_ngrams(windows) % self.n_buckets).masked_fill(windows == PAD_ID, self.n_buckets)
+            rows = self.weights.weight
+            weights = embedding(buckets.flatten(1), torch.cat([rows, rows.new_zeros(1, rows.shape[1])]))
         outputs: Tensor = self.bias + self.dropout(weights).double().sum(dim=1)
         return outputs
 
     def buckets(self, ids: Tensor) -> Tensor:
         """Return the rows of the weights (B, G) of all n-grams of token ids (B, T), the shortest first."""
-        codes, ngrams = torch.zeros_like(ids), []
-        for length in _NGRAM_LENGTHS:
-            # one more token to the right of each n-gram: hash so far (B, T-n+1), next token (B, T-n+1)
-            codes = _hash(codes[:, : ids.shape[1] - length + 1], ids[:, length - 1 :] + length)
-            ngrams.append(codes)
+        n_tokens, codes = ids.shape[1], _hash_ngrams(_windows(ids))
+        ngrams = [codes[:, : max(0, n_tokens - n), n] for n in range(_MAX_NGRAM_LENGTH)]
         buckets: Tensor = torch.cat(ngrams, dim=1) % self.n_buckets
         return buckets
 
@@ -106,15 +124,28 @@ class WideNetwork(nn.Module):
         self.deep = deep
         self.wide = wide
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map token ids (B, T) to outputs (B, O)."""
-        outputs: Tensor = self.deep(ids) + self.wide(ids)
+        arguments = (ids,) if lengths is None else (ids, lengths)
+        outputs: Tensor = self.deep(*arguments) + self.wide(*arguments)
         return outputs
 
 
-def _hash(first: Tensor, second: Tensor) -> Tensor:
-    """Return a number below 2^31 for each pair of them; no step overflows an int64."""
-    return (first * 1_000_003 + second) % 2_147_483_647
+def _windows(ids: Tensor) -> Tensor:
+    """Return each of the token ids (B, T) and those that follow it (B, T, 5); PAD_ID stands behind the last."""
+    padded = pad(ids, (0, _MAX_NGRAM_LENGTH - 1), value=PAD_ID)[:, :, None]
+    return torch.cat([padded[:, n : n + 1 - _MAX_NGRAM_LENGTH or None] for n in range(_MAX_NGRAM_LENGTH)], dim=2)
+
+
+def _hash_ngrams(windows: Tensor) -> Tensor:
+    """Return a number below 2^31 (B, T, 5) for the first one to five token ids of windows; nothing overflows an int64.
+
+    A polynomial of the tokens; each is raised by its place, so that n-grams of different lengths differ.
+    """
+    n = _MAX_NGRAM_LENGTH
+    factors = [[pow(_HASH_BASE, j - i, _HASH_PRIME) if i <= j else 0 for j in range(n)] for i in range(n)]
+    raised = windows + torch.arange(1, n + 1)
+    return raised @ torch.tensor(factors) % _HASH_PRIME
 
 
 def _readout(n_inputs: int, n_outputs: int) -> nn.Linear:
