@@ -2,6 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 from prometheus_client import (
     GC_COLLECTOR,
@@ -59,6 +60,7 @@ class Metrics:
         self.predictions = Counter(
             "predictions", "Names answered, by their most probable label.", ("label",), registry=self.registry
         )
+        self._predictions_of = cache(self.predictions.labels)  # labels() takes as long as all the rest, here and below
         self.abstentions = Counter(
             "abstentions", "Names on which the model abstained, by reason.", ("reason",), registry=self.registry
         )
@@ -95,19 +97,19 @@ class Metrics:
         if described and described != self._described:  # after the new one: a scrape meanwhile finds one at least
             self.model_info.remove(*described)
         for label in labels:
-            self.predictions.labels(label)
+            self._predictions_of(label)
 
     def count_predictions(self, predictions: Sequence[Prediction]) -> None:
         """Count answered names by their most probable label, and the abstentions."""
-        for label, number in Tally(p.labels[0] for p in predictions if p.labels).items():
-            self.predictions.labels(label).inc(number)
-        for reason, number in Tally(p.abstained for p in predictions if p.abstained).items():
-            self.abstentions.labels(reason).inc(number)
+        for label, number in Tally([p.labels[0] for p in predictions if p.labels]).items():
+            self._predictions_of(label).inc(number)
+        for reason in [p.abstained for p in predictions if p.abstained]:
+            self.abstentions.labels(reason).inc()
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is the template, never the path."""
         observers = self._observers.get((method, route, status))
-        if observers is None:  # labels() takes as long as all the rest
+        if observers is None:
             observers = self.requests.labels(method, route, str(status)), self.duration.labels(method, route)
             self._observers[method, route, status] = observers
         requests, duration = observers
