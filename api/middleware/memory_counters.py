@@ -6,7 +6,7 @@ from collections import OrderedDict
 from api.middleware.rate_counters import Charge, Outcome, Usage
 
 _MAX_CALLERS = 50_000
-_DIGITS = 6  # a whole window may be a hair longer as the difference of two floats, and would be rounded up
+_HAIR = 1e-6  # seconds by which a whole window may be longer as the difference of two floats; it would be rounded up
 
 
 class MemoryCounters:
@@ -20,12 +20,11 @@ class MemoryCounters:
         now = time.monotonic()
         caller, limits, cost = charge
         counts = [(limit, self._window(limit.seconds).count(caller, now)) for limit in limits]
-        admitted = all(count.used + cost <= limit.amount for limit, count in counts)
+        admitted = not [limit for limit, count in counts if count.used + cost > limit.amount]
         if admitted:
             for _, count in counts:
                 count.used += cost
-        usages = [Usage(limit, count.used, round(count.ends_at - now, _DIGITS)) for limit, count in counts]
-        return Outcome(admitted, usages)
+        return Outcome(admitted, [Usage(limit, count.used, count.ends_at - now - _HAIR) for limit, count in counts])
 
     def _window(self, seconds: int) -> "_Window":
         return self._windows.get(seconds) or self._windows.setdefault(seconds, _Window(seconds))

@@ -178,14 +178,11 @@ class RateLimit:
             return
         context = context_of(scope)
         try:
-            await self._charge(context)
+            policy = self._limiter.request_policy(context.caller)
+            context.response_headers += await self._limiter.charge(policy, context.caller, 1)
             context.names = self._limiter.name_quota(context)
             await self._app(scope, receive, send)
         except RateLimitedError as error:
             await rate_limited(scope, error)(scope, receive, send)
         except LimitsUnavailableError:
             await limits_unavailable()(scope, receive, send)
-
-    async def _charge(self, context: RequestContext) -> None:
-        policy = self._limiter.request_policy(context.caller)
-        context.response_headers += await self._limiter.charge(policy, context.caller, 1)
