@@ -1,7 +1,6 @@
 """The use case: names and options to predictions by the served model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from api.classify.batching import Batcher
@@ -18,8 +17,7 @@ FEW_NAMES = 8
 """So few names take less time than a hop to a thread and back, and hold no probe up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How names are to be answered; with `abstain`, what is not familiar gets no labels."""
 
     top_k: int | None = None
