@@ -27,7 +27,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 def trim(headers: list[tuple[bytes, bytes]]) -> None:
     """Take off the white space behind values, which the parser leaves."""
     for place, (name, value) in enumerate(headers):
-        if value[-1:] in b" \t":
+        if value.endswith((b" ", b"\t")):
             headers[place] = name, value.rstrip(b" \t")
 
 
