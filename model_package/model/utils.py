@@ -132,7 +132,7 @@ def pad(sequences: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
     """Return the ids (B, T) of sequences, the shorter ones filled up with PAD_ID, and their lengths (B,)."""
     lengths = [len(ids) for ids in sequences]
     longest = max(lengths)
-    padded = [[*ids, *[PAD_ID] * (longest - length)] for ids, length in zip(sequences, lengths, strict=True)]
+    padded = [ids if len(ids) == longest else [*ids, *[PAD_ID] * (longest - len(ids))] for ids in sequences]
     return np.array(padded, dtype=np.int64), np.array(lengths, dtype=np.int64)
 
 
