@@ -25,6 +25,8 @@ class RecordedOptions(Protocol):
 class Recording:
     """Records nothing; `off` is the only one of its kind that is needed."""
 
+    __slots__ = ()
+
     off: ClassVar["Recording"]
 
     async def answered(

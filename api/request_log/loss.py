@@ -1,15 +1,15 @@
 """How many rows a process lost when it was killed: counted in a mapped file, which outlives its process."""
 
-import fcntl
-import logging
 import mmap
 import os
 import secrets
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-logger = logging.getLogger("api")
+if sys.platform != "win32":  # there nobody can tell whether a process lives, and losses are not counted
+    import fcntl
 
 _NUMBER = struct.Struct("<Q")
 _PATTERN = "writer-*.count"
@@ -22,15 +22,18 @@ class AcceptedRows:
         """Make the file. Raises OSError."""
         self.writer = secrets.token_hex(16)
         self._path = directory / f"writer-{self.writer}.count"
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        unlocked = directory / f"{self.writer}.new"
+        self._descriptor = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(descriptor, _NUMBER.pack(0))
-            self._map = mmap.mmap(descriptor, _NUMBER.size)
+            if sys.platform != "win32":
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(self._descriptor, _NUMBER.pack(0))
+            self._map = mmap.mmap(self._descriptor, _NUMBER.size)
+            unlocked.rename(self._path)  # only now others may take it for one whose process has died
         except BaseException:
-            os.close(descriptor)
+            os.close(self._descriptor)
+            unlocked.unlink(missing_ok=True)
             raise
-        self._descriptor = descriptor
         self.total = 0
 
     def add(self, n_rows: int) -> None:
@@ -48,6 +51,8 @@ class AcceptedRows:
 
 def dead_writers(directory: Path) -> Iterator[tuple[str, int, Path]]:
     """Yield the id, the number of accepted rows and the file of each process that ended without closing its file."""
+    if sys.platform == "win32":
+        return
     for path in sorted(directory.glob(_PATTERN)):
         try:
             with path.open("rb") as file:

@@ -27,7 +27,7 @@ _MAX_GROUP = 5_000
 """Rows of one commit."""
 _MAX_GROUP_WHILE_FAILING = 500
 _STATEMENT_ROWS = (512, 64, 8, 1)
-_MAX_QUEUED = 20_000
+_MAX_QUEUED = 10_000
 """Rows in memory; who adds more waits for a commit."""
 _LOST = "lost"
 """In the place of a writer's id: rows that writers before this one lost."""
