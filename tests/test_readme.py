@@ -162,7 +162,7 @@ def test_what_make_serve_answers_is_found_by_the_commands(tmp_path: Path, monkey
     _run("sh -c " + shlex.quote("echo 'Zoë Kowalska' | python -m api.request_log erase -"))
     assert "Zoë Kowalska" in (tmp_path / "requests.csv").read_text(encoding="utf-8")
     assert (tmp_path / "names" / "Irish.txt").read_text(encoding="utf-8") == "Jordan\n"
-    assert "1 items" in _run("python -m api.request_log stats")
+    assert "1 item\n" in _run("python -m api.request_log stats")
 
 
 def test_a_new_key_is_an_entry_as_shown() -> None:

@@ -66,6 +66,7 @@ def open_engine(url: str, *, read_only: bool = False) -> Engine:
 def _configure_sqlite(connection: sqlite3.Connection, _: Any) -> None:  # noqa: ANN401 - SQLAlchemy's record
     connection.isolation_level = None  # SQLAlchemy says when a transaction begins, not Python
     connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")  # in a container there may be no other place to write
 
 
 def create_private_file(path: Path) -> None:

@@ -35,6 +35,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open the file with transactions begun by hand; what is deleted is overwritten with zeros."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")  # in a container there may be no other place to write
     return connection
 
 

@@ -118,6 +118,22 @@ def test_it_runs_as_10001_and_cannot_write(run: Run, engine: str, container: Con
         assert "Read-only file system" in said
 
 
+def test_it_records_what_it_answers(run: Run, engine: str, container: Container) -> None:
+    """Rows reach the volume with nothing else to write to, and the commands find them there."""
+    connection = http.client.HTTPConnection("127.0.0.1", container.port, timeout=30)
+    for _ in range(3):
+        body = json.dumps({"names": ["Jordan"] * 1000})
+        connection.request("POST", "/v1/predict", body, {"Content-Type": "application/json"})
+        assert connection.getresponse().read()
+    connection.close()
+    deadline = time.monotonic() + 30
+    stats = (engine, "exec", container.name, "python", "-m", "api.request_log", "stats", "--json")
+    while (n_items := json.loads(run(*stats))["items"]) < 3000:
+        assert time.monotonic() < deadline, n_items
+    owner_only = run(engine, "exec", container.name, "stat", "--format=%a %U:%G", "/data/request_log.sqlite")
+    assert owner_only.startswith("600 ")
+
+
 def test_nothing_that_builds_or_trains_is_inside(run: Run, engine: str, container: Container) -> None:
     """No torch, no package manager of Python, no compiler."""
     probe = "import importlib.util as u; print([m for m in {} if u.find_spec(m)])"

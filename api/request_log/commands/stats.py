@@ -39,7 +39,8 @@ def stats(
 
 def _describe(summary: "Summary") -> Iterator[str]:
     estimated = summary.share_read < 1
-    yield f"{summary.items:,} items" + (f", estimated from {summary.share_read:.1%} of the table" if estimated else "")
+    source = f", estimated from {summary.share_read:.1%} of the table" if estimated else ""
+    yield f"{summary.items:,} item{'s' * (summary.items != 1)}{source}"
     if summary.oldest and summary.newest:
         yield f"oldest {summary.oldest:%Y-%m-%d %H:%M:%S}, newest {summary.newest:%Y-%m-%d %H:%M:%S} (UTC)"
     yield f"{summary.bytes / _MEGABYTE:,.1f} MB with indexes"
