@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,11 +25,12 @@ FIRST_NAME = "Kowalska"
 START_SECONDS = 120
 
 _KEY = "a-key-for-the-benchmark"
-# What a production deployment switches on: keys, rate limits (never reached here).
+# What a production deployment switches on: keys, rate limits (never reached here), names hashed in the request log.
 PRODUCTION: dict[str, str] = {
     "ENVIRONMENT": "production",
     "API_KEYS": json.dumps([{"name": "benchmark", "sha256": hashlib.sha256(_KEY.encode()).hexdigest()}]),
     "RATE_LIMIT": "1000000/second;100000000/hour",
+    "NAME_HASH_KEYS": json.dumps([{"id": "benchmark", "key": "0123456789abcdef" * 4}]),
 }
 PRODUCTION_HEADERS = {"X-API-Key": _KEY}
 
@@ -46,7 +48,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Server:
-    """A command that serves on PORT; every mention of PORT in the command and the environment is replaced."""
+    """A command that serves on PORT; that and FOLDER, one that goes when it ends, are replaced where they stand."""
 
     name: str
     command: tuple[str, ...]
@@ -77,7 +79,10 @@ SERVICE = Server(
         Route("/get_prediction", headers=JSON_HEADERS | PRODUCTION_HEADERS),
         Route("/v1/predict", '{"names": [NAME], "top_k": 3}', JSON_HEADERS | PRODUCTION_HEADERS),
     ),
-    {"NAME_CLASSIFIER_PORT": "PORT"} | {f"NAME_CLASSIFIER_{name}": value for name, value in PRODUCTION.items()},
+    {
+        f"NAME_CLASSIFIER_{name}": value
+        for name, value in {"PORT": "PORT", "REQUEST_LOG_DIR": "FOLDER", **PRODUCTION}.items()
+    },
 )
 
 
@@ -85,18 +90,26 @@ SERVICE = Server(
 def running(server: Server) -> Iterator[Running]:
     """Start a server on its core, wait for its first right answer, and stop it with all that it started."""
     port = free_port()
-    command = [word.replace("PORT", str(port)) for word in server.command]
-    environment = {key: value.replace("PORT", str(port)) for key, value in server.environment.items()}
     log = BUILD / f"{server.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as file, on_core(SERVER_CORE):
-        started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=file, stderr=file)
-    try:
-        answer = _wait(process, port, server.routes[0], log)
-        yield Running(server, process, port, time.perf_counter() - started, answer)
-    finally:
-        _stop(process)
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        values = {"PORT": str(port), "FOLDER": folder}
+        command = [_fill(word, values) for word in server.command]
+        environment = {key: _fill(text, values) for key, text in server.environment.items()}
+        with log.open("wb") as file, on_core(SERVER_CORE):
+            started = time.perf_counter()
+            process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=file, stderr=file)
+        try:
+            answer = _wait(process, port, server.routes[0], log)
+            yield Running(server, process, port, time.perf_counter() - started, answer)
+        finally:
+            _stop(process)
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    for word, value in values.items():
+        text = text.replace(word, value)
+    return text
 
 
 def ask(port: int, route: Route, name: str = FIRST_NAME) -> tuple[int, Any]:

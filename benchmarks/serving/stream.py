@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -78,13 +79,14 @@ def resident_mib(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
 
 
-def start(bundle: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the service; return it and its port once it listens."""
+def start(bundle: Path, folder: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the service with its request log in a folder; return it and its port once it listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    settings = {"NAME_CLASSIFIER_PORT": str(port), "NAME_CLASSIFIER_BUNDLE_DIR": str(bundle)}
-    service = subprocess.Popen([sys.executable, "-m", "api"], env=os.environ | settings, stderr=subprocess.DEVNULL)
+    settings = {"PORT": str(port), "BUNDLE_DIR": str(bundle), "REQUEST_LOG_DIR": folder}
+    environment = os.environ | {f"NAME_CLASSIFIER_{name}": value for name, value in settings.items()}
+    service = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stderr=subprocess.DEVNULL)
     while service.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -112,7 +114,8 @@ def main() -> None:
         predictor.predict(asked[at : at + CHUNK])
     alone = (time.process_time() - before) / ALONE
 
-    service, port = start(arguments.bundle)
+    folder = tempfile.TemporaryDirectory()
+    service, port = start(arguments.bundle, folder.name)
     done = threading.Event()
     memory: list[float] = []
 
@@ -131,6 +134,7 @@ def main() -> None:
         watcher.join()
         service.terminate()
         service.wait()
+        folder.cleanup()
     print(
         "| lines answered | lines a second | CPU µs a line | predictor alone | ratio | MiB at 10%, 50%, 100% | most |"
     )

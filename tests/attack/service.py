@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -51,28 +52,33 @@ def serving(
 ) -> Iterator[Service]:
     """Start the service with settings by their names and wait until it is ready; stop it at the end.
 
-    What it writes goes to `output` if that is given, else to `log`; `prefix` is a command that runs it.
+    Its request log is in a folder that goes with it. What it writes goes to `output` if that is given, else to `log`;
+    `prefix` is a command that runs it.
     Raises RuntimeError if it does not start.
     """
     port = free_port()
-    environment = os.environ | {f"NAME_CLASSIFIER_{name}": value for name, value in settings.items()}
-    environment["NAME_CLASSIFIER_PORT"] = str(port)
     command = (*prefix, str(ROOT / ".venv/bin/python"), "-m", "api")
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as file:
+    with tempfile.TemporaryDirectory() as folder, log.open("wb") as file:
+        values = {"REQUEST_LOG": "fast", "REQUEST_LOG_DIR": folder} | settings | {"PORT": str(port)}
+        environment = os.environ | {f"NAME_CLASSIFIER_{name}": value for name, value in values.items()}
         target = file if output is None else output
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=target, stderr=target)
-    service = Service(port, process, log)
-    try:
-        _wait_until_ready(service)
-        yield service
-    finally:
-        process.terminate()
+        service = Service(port, process, log)
         try:
-            process.wait(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait_until_ready(service)
+            yield service
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_until_ready(service: Service) -> None:

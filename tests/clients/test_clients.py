@@ -22,11 +22,13 @@ NAMES = ["Kowalska", "Müller", "山田"]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"NAME_CLASSIFIER_PORT": str(port)}
+    folder = tmp_path_factory.mktemp("request_log")
+    settings = {"PORT": str(port), "REQUEST_LOG": "fast", "REQUEST_LOG_DIR": str(folder)}
+    environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in settings.items()}
     process = subprocess.Popen([ROOT / ".venv/bin/python", "-m", "api"], cwd=ROOT, env=environment)
     deadline = time.monotonic() + 60
     try:

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -35,19 +36,20 @@ def _serving(**settings: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         origin = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    values = {"PORT": origin.rpartition(":")[2], **settings}
-    environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in values.items()}
-    process = subprocess.Popen([ROOT / ".venv/bin/python", "-m", "api"], cwd=ROOT, env=environment)
-    try:
-        deadline = time.monotonic() + 60
-        while not _ready(origin):
-            assert process.poll() is None, "the service ended"
-            assert time.monotonic() < deadline, "the service does not answer"
-            time.sleep(0.1)
-        yield origin
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with tempfile.TemporaryDirectory() as folder:
+        values = {"PORT": origin.rpartition(":")[2], "REQUEST_LOG": "fast", "REQUEST_LOG_DIR": folder, **settings}
+        environment = os.environ | {f"NAME_CLASSIFIER_{key}": value for key, value in values.items()}
+        process = subprocess.Popen([ROOT / ".venv/bin/python", "-m", "api"], cwd=ROOT, env=environment)
+        try:
+            deadline = time.monotonic() + 60
+            while not _ready(origin):
+                assert process.poll() is None, "the service ended"
+                assert time.monotonic() < deadline, "the service does not answer"
+                time.sleep(0.1)
+            yield origin
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def _ready(origin: str) -> bool:
