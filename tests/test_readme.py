@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.key_list import parse_keys
 from api.tests.conftest import ENDINGS, free_port
 from model.classifier import ARCHITECTURES, Shape
 from model.config import read_config
@@ -32,6 +33,7 @@ CURL, CURL_FILE, CURL_STREAM, CURL_LIST = (
     next(line for line in COMMANDS if "curl " in line and words in line)
     for words in ("/get_prediction", "names.csv", "names.ndjson", "names.txt")
 )
+KEYS_JSON = next(line for line in COMMANDS if line.endswith("> keys.json"))
 
 RUN_HERE = {
     *("make serve", CURL, CURL_FILE, CURL_STREAM, CURL_LIST, "python -m api key billing"),
@@ -47,6 +49,7 @@ RUN_HERE = {
     "python -m api.request_log export --output requests.csv",
     "python -m api.request_log export --feedback feedback",
     "echo 'Zoë Kowalska' | python -m api.request_log erase -",
+    KEYS_JSON,
 }
 CLUSTER_TEST = "tests/e2e/test_cluster.py"
 # What needs torch's download, docker or a cluster: the file that runs it, and the words by which it does.
@@ -70,10 +73,12 @@ ELSEWHERE = {
     "kubectl port-forward service/fastapi-svc-dev 8000:80": (CLUSTER_TEST, '"port-forward", f"service/{'),
 }
 NEEDS_MINIKUBE = {"minikube service fastapi-svc-dev"}  # opens a browser on minikube's own tunnel: no test can
-NEEDS_PRODUCTION = {  # a registry and a cluster to keep; tests/test_chart.py renders the chart with these values
-    "docker run --rm fastapi-ml python -m api key billing",
+NEEDS_PRODUCTION = {  # a registry and a cluster to keep; tests/chart renders the chart with these values
+    "docker tag fastapi-ml REGISTRY/fastapi-ml:0.1.0 && docker push REGISTRY/fastapi-ml:0.1.0",
+    "docker run --rm fastapi-ml python -m api key billing > key.txt",
     "kubectl create secret generic fastapi-ml-keys --from-file=keys.json",
     "cd infra/chart_api && helm install api-chart . -f values.prod.yaml --set image.repository=REGISTRY/fastapi-ml",
+    "helm upgrade api-chart . -f values.dev.yaml --force-conflicts",
 }
 
 
@@ -169,6 +174,13 @@ def test_a_new_key_is_an_entry_as_shown() -> None:
     _, entry = _run("python -m api key billing").splitlines()
     (shown,) = json.loads(re.findall(r"```json\n(.*?)```", PAGES["security.md"], re.DOTALL)[0])
     assert set(json.loads(entry)) <= set(shown)
+
+
+def test_a_new_key_becomes_a_list_of_keys(tmp_path: Path) -> None:
+    (tmp_path / "key.txt").write_text(_run("python -m api key billing"), encoding="utf-8")
+    _run(f"sh -c {shlex.quote(KEYS_JSON)}", cwd=tmp_path)
+    (key,) = parse_keys((tmp_path / "keys.json").read_text(encoding="utf-8"))
+    assert key.name == "billing"
 
 
 def test_own_labels_with_make(mine: str) -> None:

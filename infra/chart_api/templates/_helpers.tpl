@@ -1,10 +1,52 @@
-{{/* Name of the Deployment, its ServiceAccount and its PodDisruptionBudget */}}
+{{/* The chart's name, which an alias in a parent chart replaces */}}
+{{- define "name-classifier.name" -}}
+{{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimAll "-_." }}
+{{- end }}
+
+{{/* Whether this is the release of the README, whose objects have short names */}}
+{{- define "name-classifier.hasShortNames" -}}
+{{- if and (eq .Release.Name "api-chart") (eq (include "name-classifier.name" .) "name-classifier") }}true{{ end }}
+{{- end }}
+
+{{/* A name by which no other release goes; a Service's must begin with a letter and has 63 characters at most */}}
+{{- define "name-classifier.releaseName" -}}
+{{- $name := include "name-classifier.name" . | lower | replace "_" "-" | replace "." "-" -}}
+{{- $full := regexMatch "^[a-z]" .Release.Name | ternary (printf "%s-%s" .Release.Name $name) (printf "%s-%s" $name .Release.Name) | replace "." "-" -}}
+{{ gt (len $full) 63 | ternary (printf "%s-%s" (trunc 54 $full | trimSuffix "-") (sha256sum $full | trunc 8)) $full }}
+{{- end }}
+
+{{/* Name of the Deployment and of whatever has no name of its own */}}
 {{- define "name-classifier.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride }}
+{{- else if include "name-classifier.hasShortNames" . -}}
 fastapi-ml-{{ .Values.environment }}
+{{- else }}
+{{- include "name-classifier.releaseName" . }}
+{{- end }}
 {{- end }}
 
 {{- define "name-classifier.serviceName" -}}
+{{- if or .Values.service.name .Values.fullnameOverride }}
+{{- .Values.service.name | default .Values.fullnameOverride }}
+{{- else if include "name-classifier.hasShortNames" . -}}
 fastapi-svc-{{ .Values.environment }}
+{{- else }}
+{{- include "name-classifier.releaseName" . }}
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.serviceAccountName" -}}
+{{- if or .Values.serviceAccount.create .Values.serviceAccount.name -}}
+{{ include "name-classifier.text" .Values.serviceAccount.name | default (include "name-classifier.fullname" .) }}
+{{- else -}}
+default
+{{- end }}
+{{- end }}
+
+{{/* A string; --set and YAML read one of digits alone as a number */}}
+{{- define "name-classifier.text" -}}
+{{ kindIs "string" . | ternary . (toString (int64 .)) }}
 {{- end }}
 
 {{- define "name-classifier.tag" -}}
@@ -12,7 +54,11 @@ fastapi-svc-{{ .Values.environment }}
 {{- end }}
 
 {{- define "name-classifier.image" -}}
-{{ .Values.image.repository }}:{{ include "name-classifier.tag" . }}
+{{- with .Values.image.digest }}
+{{- printf "%s@%s" $.Values.image.repository . }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (include "name-classifier.tag" .) }}
+{{- end }}
 {{- end }}
 
 {{/* Where the Secret with the API keys is mounted */}}
@@ -20,39 +66,59 @@ fastapi-svc-{{ .Values.environment }}
 /etc/name-classifier
 {{- end }}
 
-{{/* What selects the pods that serve; never changes within a release, and the test pod has another component */}}
-{{- define "name-classifier.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: api
+{{/* Of the pods that helm test starts; those that serve have another component */}}
+{{- define "name-classifier.instanceLabels" -}}
+app.kubernetes.io/name: {{ include "name-classifier.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{/* A tag may be longer than a label's value */}}
-{{- define "name-classifier.versionLabel" -}}
+{{/* What selects the pods that serve; never changes within a release */}}
+{{- define "name-classifier.selectorLabels" -}}
+{{ include "name-classifier.instanceLabels" . }}
+app.kubernetes.io/component: "api"
+{{- end }}
+
+{{/* Of every pod; a tag may be longer than a label's value */}}
+{{- define "name-classifier.podLabels" -}}
 app.kubernetes.io/version: {{ include "name-classifier.tag" . | trunc 63 | trimAll "._-" | quote }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* Of every object but the pods: a new chart version alone must not restart them */}}
 {{- define "name-classifier.labels" -}}
 {{ include "name-classifier.selectorLabels" . }}
-{{ include "name-classifier.versionLabel" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{ include "name-classifier.podLabels" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "._-" | quote }}
 {{- end }}
 
-{{/* The restricted Pod Security profile, for the pod and for its container; no value loosens it */}}
-{{- define "name-classifier.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-seccompProfile:
-  type: RuntimeDefault
+{{/* How many pods there are at least; 2 where whoever scales them decides */}}
+{{- define "name-classifier.leastReplicas" -}}
+{{ int (.Values.replicas | default 2) }}
 {{- end }}
 
-{{- define "name-classifier.containerSecurityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop:
-    - ALL
+{{/* From SIGTERM to SIGKILL, with 10 s to spare beyond the service's own limits */}}
+{{- define "name-classifier.gracePeriod" -}}
+{{ .Values.terminationGracePeriodSeconds | default (addf .Values.drainSeconds .Values.shutdownGraceSeconds 10 | ceil | int) }}
+{{- end }}
+
+{{/* A quantity in thousandths: 500m is 500, 1 is 1000, 1Ki is 1024000 */}}
+{{- define "name-classifier.thousandths" -}}
+{{- $number := regexFind "^[0-9.]+" (toString .) -}}
+{{- $unit := trimPrefix $number (toString .) -}}
+{{- $factors := dict "m" 1 "" 1000 "k" 1e6 "M" 1e9 "G" 1e12 "T" 1e15 "Ki" 1024e3 "Mi" 1048576e3 "Gi" 1073741824e3 "Ti" 1099511627776e3 -}}
+{{ mulf $number (get $factors $unit) | int64 }}
+{{- end }}
+
+{{/* A map without what null or an empty string takes away */}}
+{{- define "name-classifier.compact" -}}
+{{- $kept := dict }}
+{{- range $key, $value := . }}
+{{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) }}
+{{- $_ := set $kept $key $value }}
+{{- end }}
+{{- end }}
+{{- toYaml $kept }}
 {{- end }}

@@ -1,0 +1,109 @@
+{{/* What the chart itself sets, every value as a string; no other chart value, so extraEnv may not name these again */}}
+{{- define "name-classifier.env" -}}
+- name: NAME_CLASSIFIER_HOST
+  value: {{ .Values.host | quote }}
+- name: NAME_CLASSIFIER_PORT
+  value: "8000"
+- name: NAME_CLASSIFIER_DRAIN_SECONDS
+  value: {{ .Values.drainSeconds | quote }}
+- name: NAME_CLASSIFIER_SHUTDOWN_GRACE_SECONDS
+  value: {{ .Values.shutdownGraceSeconds | quote }}
+- name: NAME_CLASSIFIER_ENVIRONMENT
+  value: {{ ternary "production" "development" .Values.production | quote }}
+{{- if .Values.apiKeys.secretName }}
+- name: NAME_CLASSIFIER_API_KEYS_FILE
+  value: "{{ include "name-classifier.keysFolder" . }}/keys.json"
+{{- end }}
+- name: NAME_CLASSIFIER_RATE_LIMIT
+  value: {{ .Values.rateLimit | quote }}
+- name: NAME_CLASSIFIER_NAME_RATE_LIMIT
+  value: {{ .Values.nameRateLimit | quote }}
+{{- include "name-classifier.rateLimitStorage" . }}
+- name: NAME_CLASSIFIER_TRUSTED_PROXIES
+  value: {{ .Values.trustedProxies | toJson | quote }}
+- name: NAME_CLASSIFIER_CORS_ORIGINS
+  value: {{ .Values.corsOrigins | toJson | quote }}
+- name: NAME_CLASSIFIER_DOCS_ENABLED
+  value: {{ .Values.docsEnabled | quote }}
+- name: NAME_CLASSIFIER_METRICS_ENABLED
+  value: {{ .Values.metricsEnabled | quote }}
+- name: NAME_CLASSIFIER_LOG_LEVEL
+  value: {{ .Values.logLevel | quote }}
+{{- with .Values.tracing.endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+{{ include "name-classifier.threads" . }}
+{{- end }}
+
+{{- define "name-classifier.rateLimitStorage" -}}
+{{- with .Values.rateLimitStorage }}
+{{- if .secretName }}
+- name: NAME_CLASSIFIER_RATE_LIMIT_STORAGE
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "name-classifier.text" .secretName | quote }}
+      key: "url"
+{{- else if .url }}
+- name: NAME_CLASSIFIER_RATE_LIMIT_STORAGE
+  value: {{ .url | quote }}
+{{- end }}
+- name: NAME_CLASSIFIER_RATE_LIMIT_FAILURE
+  value: {{ .failure | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Without a limit, that field would be the node's cores */}}
+{{- define "name-classifier.threads" -}}
+- name: NAME_CLASSIFIER_THREADS
+{{- if or .Values.resources.limits.cpu .Values.resources.requests.cpu }}
+  valueFrom:
+    resourceFieldRef:
+      containerName: "api"
+      resource: {{ empty .Values.resources.limits.cpu | ternary "requests.cpu" "limits.cpu" | quote }}
+      divisor: "1"
+{{- else }}
+  value: "1"
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.resources" -}}
+requests:
+  {{- include "name-classifier.compact" .Values.resources.requests | nindent 2 }}
+limits:
+  {{- include "name-classifier.compact" .Values.resources.limits | nindent 2 }}
+{{- end }}
+
+{{- define "name-classifier.volumeMounts" -}}
+{{- if .Values.apiKeys.secretName }}
+- name: keys
+  mountPath: {{ include "name-classifier.keysFolder" . | quote }}
+  readOnly: true
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.volumes" -}}
+{{- with .Values.apiKeys.secretName }}
+- name: keys
+  secret:
+    secretName: {{ include "name-classifier.text" . | quote }}
+    items:
+      - key: "keys.json"
+        path: "keys.json"
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* A probe of a path, with the times of a value */}}
+{{- define "name-classifier.probe" -}}
+httpGet:
+  path: {{ .path | quote }}
+  port: http
+  scheme: HTTP
+{{ toYaml .times }}
+{{- end }}

@@ -1,0 +1,89 @@
+{{/* Values that fit their types and cannot work together: each is refused with a sentence */}}
+{{- define "name-classifier.validate" -}}
+{{- $problems := list (include "name-classifier.unsafe" .) (include "name-classifier.resourceProblems" .) (include "name-classifier.rolloutProblems" .) (include "name-classifier.collisions" .) | join "\n" | trim }}
+{{- if $problems }}
+{{- fail (printf "\n%s\n" (regexReplaceAll "\n\\s*" $problems "\n")) }}
+{{- end }}
+{{- end }}
+
+{{/* What production refuses at its start, said before the install */}}
+{{- define "name-classifier.unsafe" -}}
+{{- if .Values.production }}
+{{- if not .Values.apiKeys.secretName }}
+production needs API keys: set apiKeys.secretName to a Secret whose entry keys.json lists them.
+{{- end }}
+{{- if eq .Values.logLevel "debug" }}
+production does not log at debug: set logLevel to info.
+{{- end }}
+{{- if has "*" .Values.corsOrigins }}
+production names each origin: corsOrigins may not hold "*".
+{{- end }}
+{{- range .Values.trustedProxies }}
+{{- if or (eq . "*") (hasSuffix "/0" .) }}
+production names its proxies: trustedProxies may not hold {{ . }}.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.resourceProblems" -}}
+{{- $requests := include "name-classifier.compact" .Values.resources.requests | fromYaml }}
+{{- range $name, $limit := include "name-classifier.compact" .Values.resources.limits | fromYaml }}
+{{- $most := include "name-classifier.thousandths" $limit | int64 }}
+{{- if eq $most 0 }}
+resources.limits.{{ $name }} is 0, with which nothing runs: set it to null for no limit.
+{{- else if hasKey $requests $name }}
+{{- $request := index $requests $name }}
+{{- if gt (include "name-classifier.thousandths" $request | int64) $most }}
+resources.requests.{{ $name }} ({{ $request }}) is above resources.limits.{{ $name }} ({{ $limit }}): raise the limit or lower the request.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.rolloutProblems" -}}
+{{- with .Values.strategy }}
+{{- if and (eq .type "RollingUpdate") (has (toString .maxUnavailable) (list "0" "0%")) (has (toString .maxSurge) (list "0" "0%")) }}
+strategy.maxUnavailable and strategy.maxSurge are both 0, so no rollout could begin: raise one of them.
+{{- end }}
+{{- end }}
+{{- $needed := addf .Values.drainSeconds .Values.shutdownGraceSeconds }}
+{{- with .Values.terminationGracePeriodSeconds }}
+{{- if le (float64 .) $needed }}
+terminationGracePeriodSeconds ({{ . }}) leaves requests in flight no time: it must be above drainSeconds + shutdownGraceSeconds ({{ $needed }}).
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What the API server would refuse as a duplicate, or the chart would silently lose */}}
+{{- define "name-classifier.collisions" -}}
+{{- $names := list }}
+{{- range concat (include "name-classifier.env" . | fromYamlArray) .Values.extraEnv }}
+{{- if has .name $names }}
+extraEnv: {{ .name }} is set already, by another entry or by the chart itself: use the chart's value.
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- $volumes := list }}
+{{- range include "name-classifier.volumes" . | fromYamlArray }}
+{{- if has .name $volumes }}
+extraVolumes: there is a volume {{ .name }} already: choose another name.
+{{- end }}
+{{- $volumes = append $volumes .name }}
+{{- end }}
+{{- range $value := list "commonLabels" "podLabels" }}
+{{- range $key, $_ := index $.Values $value }}
+{{- if regexMatch "^(app[.]kubernetes[.]io/(name|instance|component|version|managed-by)|helm[.]sh/chart)$" $key }}
+{{ $value }}: the chart sets {{ $key }} itself: leave it out.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $key, $_ := .Values.podLabels }}
+{{- if hasKey $.Values.commonLabels $key }}
+podLabels: {{ $key }} stands in commonLabels already.
+{{- end }}
+{{- end }}
+{{- if and .Values.rateLimitStorage.url .Values.rateLimitStorage.secretName }}
+rateLimitStorage: set url or secretName, not both.
+{{- end }}
+{{- end }}

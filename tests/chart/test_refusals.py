@@ -1,0 +1,40 @@
+"""Values that cannot work together are refused with a sentence."""
+
+import pytest
+
+from tests.chart.rendering import PROD, refusal
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ("production=true", "production needs API keys: set apiKeys.secretName to a Secret"),
+        ("production=true,apiKeys.secretName=keys,logLevel=debug", "production does not log at debug"),
+        ("production=true,apiKeys.secretName=keys,corsOrigins={*}", 'corsOrigins may not hold "*"'),
+        ("production=true,apiKeys.secretName=keys,trustedProxies={0.0.0.0/0}", "trustedProxies may not hold 0.0.0.0/0"),
+        ("resources.limits.cpu=0", "resources.limits.cpu is 0, with which nothing runs"),
+        ("resources.limits.cpu=0m", "resources.limits.cpu is 0, with which nothing runs"),
+        ("resources.requests.cpu=2", "resources.requests.cpu (2) is above resources.limits.cpu (1)"),
+        ("resources.requests.cpu=1001m", "resources.requests.cpu (1001m) is above resources.limits.cpu (1)"),
+        ("resources.requests.memory=1Gi", "resources.requests.memory (1Gi) is above resources.limits.memory (384Mi)"),
+        ("resources.requests.memory=403M", "resources.requests.memory (403M) is above resources.limits.memory (384Mi)"),
+        ("strategy.maxSurge=0", "strategy.maxUnavailable and strategy.maxSurge are both 0"),
+        ("strategy.maxSurge=0%", "strategy.maxUnavailable and strategy.maxSurge are both 0"),
+        ("terminationGracePeriodSeconds=20", "it must be above drainSeconds + shutdownGraceSeconds (20)"),
+        ("extraEnv[0].name=NAME_CLASSIFIER_PORT", "extraEnv: NAME_CLASSIFIER_PORT is set already"),
+        ("extraEnv[0].name=A,extraEnv[1].name=A", "extraEnv: A is set already"),
+        ("apiKeys.secretName=keys,extraVolumes[0].name=keys", "extraVolumes: there is a volume keys already"),
+        ("commonLabels.app\\.kubernetes\\.io/name=x", "commonLabels: the chart sets app.kubernetes.io/name itself"),
+        ("podLabels.app\\.kubernetes\\.io/component=x", "podLabels: the chart sets app.kubernetes.io/component itself"),
+        ("podLabels.a=x,commonLabels.a=x", "podLabels: a stands in commonLabels already"),
+        ("rateLimitStorage.url=redis://r,rateLimitStorage.secretName=r", "set url or secretName, not both"),
+    ],
+)
+def test_a_combination_is_refused(settings: str, sentence: str) -> None:
+    assert sentence in refusal(settings)
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    said = refusal("apiKeys.secretName=", "logLevel=debug", "resources.limits.cpu=0", values=PROD)
+    for words in ("needs API keys", "does not log at debug", "resources.limits.cpu is 0"):
+        assert words in said
