@@ -42,7 +42,8 @@ def create_app(settings: Settings, lifecycle: Lifecycle | None = None) -> FastAP
     """
     metrics = Metrics()
     tracing = Tracing()
-    host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics)
+    fallback = settings.fallback_bundle_dir
+    host = ModelHost(settings.bundle_dir, threads=settings.threads, metrics=metrics, fallback=fallback)
     keys = KeyRing(settings.api_keys, required=settings.key_needed)
     key_file = KeyFile(settings, keys, metrics)
     limiter = RateLimiter(settings, keys, metrics)

@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """Port to listen on."""
     bundle_dir: Path = Path("artifacts")
     """Folder of the bundle that is served, or of a store: then its champion."""
+    fallback_bundle_dir: Path | None = None
+    """Folder of the bundle that is served as long as bundle_dir is empty, or a store without a champion."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """Cores that one model call may use; keep it at or below the CPU limit."""
     log_level: LogLevel = LogLevel.INFO

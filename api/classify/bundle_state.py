@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from model.constants import METADATA_FILE
 from model.errors import BundleError
-from model.registry.store import resolve_bundle
+from model.registry.store import holds_bundle, resolve_bundle
 
 _MAX_FILES = 1000
 """A bundle has a dozen; a folder that is none may hold any number, and is looked at often."""
@@ -37,14 +37,14 @@ class BundleState:
         return next((file for file in self.files if file.path == self.folder / METADATA_FILE), None)
 
 
-def read_state(path: Path) -> BundleState:
-    """Return the state of the bundle at a path, or of a store's champion; no file of it is read.
+def read_state(path: Path, fallback: Path | None = None) -> BundleState:
+    """Return the state of the bundle at a path, of a store's champion, or else of the fallback; no file of it is read.
 
     Raises:
         BundleError: a store's pointer is damaged, or something there would block whoever reads it, such as a FIFO.
     """
     list(_stat_all(path))  # refuses a pointer that is a FIFO before it is read
-    folder = resolve_bundle(path)
+    folder = resolve_bundle(path) if fallback is None or holds_bundle(path) else fallback
     return BundleState(folder, frozenset(_stat_all(folder, "*", "*/*")))
 
 

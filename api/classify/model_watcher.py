@@ -7,7 +7,7 @@ from math import inf
 from threading import Event, Thread
 from time import monotonic
 
-from api.classify.bundle_state import BundleState, read_state
+from api.classify.bundle_state import BundleState
 from api.classify.served_model import ModelHost
 from api.observability.metrics import Metrics
 from model.errors import BundleError
@@ -65,7 +65,7 @@ class ModelWatcher:
     def _read_state(self) -> BundleState | str:
         """Return the state of the bundle, or why it has none."""
         try:
-            return read_state(self._host.path)
+            return self._host.read_state()
         except Exception as error:  # noqa: BLE001 - loading fails likewise, and is reported
             return _reason(error)
 

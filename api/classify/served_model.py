@@ -43,15 +43,17 @@ class ServedModel:
         return self.predictor.metadata.version
 
     @classmethod
-    def load(cls, path: Path, *, threads: int) -> Self:
+    def load(cls, path: Path, *, threads: int, fallback: Path | None = None) -> Self:
         """Load a bundle, or a store's champion, and answer with it, so that the first request is not the slow one.
+
+        `fallback` is the bundle in the place of one that is not there yet.
 
         Raises:
             BundleError: the bundle is missing, incomplete, damaged or of an unknown schema, or cannot answer.
         """
         onnxruntime.set_default_logger_severity(_FATAL)  # what goes wrong is raised too, and its lines are no JSON
         try:
-            state = read_state(path)  # before the files are read, so that no change is missed
+            state = read_state(path, fallback)  # before the files are read, so that no change is missed
             bundle = read_bundle(state.folder)
             _check_version(bundle.metadata.version)
             safetensors.numpy.load(bundle.files[WEIGHTS_FILE])  # not served, but a bundle is whole or none
@@ -65,26 +67,33 @@ class ServedModel:
 
 
 class ModelHost:
-    """Holds the served model."""
+    """Holds the served model: what is at the path, and the fallback until something has been there."""
 
-    def __init__(self, path: Path, *, threads: int, metrics: Metrics) -> None:
+    def __init__(self, path: Path, *, threads: int, metrics: Metrics, fallback: Path | None = None) -> None:
         self.path = path
+        self._fallback = fallback
         self._threads = threads
         self._metrics = metrics
-        self._serve(ServedModel.load(path, threads=threads))
+        self._serve(ServedModel.load(path, threads=threads, fallback=fallback))
+
+    def read_state(self) -> BundleState:
+        """Return the state of what is to be served now. Raises as `bundle_state.read_state` does."""
+        return read_state(self.path, self._fallback)
 
     def reload(self) -> None:
         """Serve what is at the path now, as warm as the model before; may be called in any thread.
 
         Raises as `ServedModel.load` does; the model before then goes on.
         """
-        served = ServedModel.load(self.path, threads=self._threads)
+        served = ServedModel.load(self.path, threads=self._threads, fallback=self._fallback)
         if self.current.similar.is_warm:
             served.similar.warm()
         self._serve(served)
 
     def _serve(self, served: ServedModel) -> None:
         self.current = served
+        if served.state.folder != self._fallback:
+            self._fallback = None  # a store that vanishes must not bring an old model back
         metadata = served.predictor.metadata
         self._metrics.describe_model(metadata.version, metadata.architecture, served.predictor.labels)
         logger.info("model loaded", extra={"version": metadata.version, "labels": len(metadata.labels)})

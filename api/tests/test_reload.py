@@ -8,8 +8,10 @@ import httpx
 import numpy as np
 import pytest
 
+from api.classify.bundle_state import read_state
 from api.tests.conftest import start, stop, until
 from model.artifacts import read_bundle, write_bundle
+from model.errors import StoreError
 from model.prediction import Predictor
 from model.registry.store import Store
 
@@ -92,3 +94,30 @@ def test_a_bundle_trained_anew_in_its_place_is_served(bundle: Path, tmp_path: Pa
     _variant(bundle, place, 2.0, "d" * 12)
     until(lambda: served_version(server.client) == "d" * 12)
     assert stop(server) == 0
+
+
+def test_a_fallback_answers_until_a_store_has_its_first_champion(bundle: Path, tmp_path: Path) -> None:
+    store, first = Store(tmp_path / "store"), _variant(bundle, tmp_path / "first", 2.0, "f" * 12)
+    store.path.mkdir()
+    server = start(store.path, tmp_path / "log", FALLBACK_BUNDLE_DIR=str(bundle))
+    baked = served_version(server.client)
+    assert baked == read_bundle(bundle).metadata.version
+    assert server.client.get("/v1/models").status_code == 200
+    store.add(first)
+    store.promote("f" * 12, instead_of=None)
+    until(lambda: served_version(server.client) == "f" * 12)
+    shutil.rmtree(store.path)
+    until(lambda: 'model_reloads_total{outcome="refused"} 1.0' in server.client.get("/metrics").text)
+    assert served_version(server.client) == "f" * 12
+    assert stop(server) == 0
+
+
+def test_a_fallback_does_not_hide_a_damaged_store(store: Store, bundle: Path) -> None:
+    assert read_state(store.path, bundle).folder == store.folder("a" * 12)
+    (store.path / "current").write_text("garbage", encoding="utf-8")
+    with pytest.raises(StoreError, match="does not name a version"):
+        read_state(store.path, bundle)
+
+
+def test_a_fallback_stands_in_for_a_path_that_is_not_there(bundle: Path, tmp_path: Path) -> None:
+    assert read_state(tmp_path / "nothing", bundle).folder == bundle

@@ -198,6 +198,11 @@ class Store:
             yield Path(staging)
 
 
+def holds_bundle(path: Path) -> bool:
+    """Tell whether a path is a bundle or a store with a champion. Raises StoreError if the pointer is damaged."""
+    return (path / METADATA_FILE).exists() or Store(path).champion() is not None
+
+
 def resolve_bundle(path: Path) -> Path:
     """Return the folder of the bundle that a path means: itself, or the champion's if it is a store.
 
