@@ -14,6 +14,17 @@ HELM = os.environ.get("HELM", "helm")
 RELEASE = "api-chart"
 DEV, PROD = "values.dev.yaml", "values.prod.yaml"
 OVERLAYS = (DEV, PROD)
+SWITCHES = {
+    "autoscaling": "autoscaling.enabled=true",
+    "podDisruptionBudget": "podDisruptionBudget.enabled=true",
+    "topologySpreadConstraints": "topologySpreadConstraints.enabled=true",
+    "networkPolicy": "networkPolicy.enabled=true",
+    "ingress": "ingress.enabled=true",
+    "httpRoute": "httpRoute.enabled=true",
+    "serviceMonitor": "serviceMonitor.enabled=true",
+    "persistence": "persistence.enabled=true",
+}
+EVERY_PART = tuple(SWITCHES.values())
 
 Object = dict[str, Any]
 

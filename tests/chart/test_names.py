@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from tests.chart.rendering import OVERLAYS, PROD, Object, kinds, pick, pods, render, render_set
+from tests.chart.rendering import EVERY_PART, OVERLAYS, PROD, Object, kinds, pick, pods, render, render_set
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")  # what a Service may be called
 LONGEST = "a" * 52
@@ -26,13 +26,13 @@ def test_the_readme_s_names(environment: str, service_type: str) -> None:
 
 @pytest.mark.parametrize("overlay", [None, *OVERLAYS])
 def test_releases_share_no_name(overlay: str | None) -> None:
-    rendered = [_names(render_set(values=overlay, release=release)) for release in RELEASES]
+    rendered = [_names(render_set(*EVERY_PART, values=overlay, release=release)) for release in RELEASES]
     assert not [pair for pair in combinations(rendered, 2) if pair[0] & pair[1]]
 
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_name_and_label_is_a_string_that_kubernetes_takes(release: str) -> None:
-    objects = render_set(values=PROD, release=release)
+    objects = render_set(*EVERY_PART, values=PROD, release=release)
     assert NAME.fullmatch(pick(objects, "Service")["metadata"]["name"])
     assert NAME.fullmatch(pick(objects, "Deployment")["metadata"]["name"])
     for metadata in [found["metadata"] for found in objects] + [pod["metadata"] for pod in pods(objects)]:
@@ -90,7 +90,7 @@ def test_the_version_label_follows_the_tag_within_its_limit() -> None:
 
 
 def test_common_labels_are_on_every_object_and_pod() -> None:
-    objects = render_set("commonLabels.team=names", "podLabels.tier=serving", values=PROD)
+    objects = render_set(*EVERY_PART, "commonLabels.team=names", "podLabels.tier=serving", values=PROD)
     for metadata in [found["metadata"] for found in objects] + [pod["metadata"] for pod in pods(objects)]:
         assert metadata["labels"]["team"] == "names"
     assert [pod["metadata"]["labels"].get("tier") for pod in pods(objects)] == ["serving", None]

@@ -4,6 +4,8 @@ import pytest
 
 from tests.chart.rendering import PROD, refusal
 
+_ONE_NODE = "persistence.enabled=true,persistence.accessModes={ReadWriteOnce,ReadWriteOncePod}"
+
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
@@ -27,6 +29,22 @@ from tests.chart.rendering import PROD, refusal
         ("commonLabels.app\\.kubernetes\\.io/name=x", "commonLabels: the chart sets app.kubernetes.io/name itself"),
         ("podLabels.app\\.kubernetes\\.io/component=x", "podLabels: the chart sets app.kubernetes.io/component itself"),
         ("podLabels.a=x,commonLabels.a=x", "podLabels: a stands in commonLabels already"),
+        ("autoscaling.enabled=true,autoscaling.minReplicas=11", "autoscaling.minReplicas (11) is above"),
+        ("autoscaling.enabled=true,autoscaling.targetCPUUtilizationPercentage=null", "autoscaling needs a target"),
+        (
+            "autoscaling.enabled=true,resources.requests.cpu=null",
+            "is a share of resources.requests.cpu, which is not set",
+        ),
+        ("persistence.enabled=true,persistence.accessModes={ReadWriteOnce}", "lets one node mount the volume"),
+        (f"{_ONE_NODE},strategy.type=Recreate,replicas=2", "lets one node mount the volume"),
+        (f"{_ONE_NODE},strategy.type=Recreate,replicas=null", "lets one node mount the volume"),
+        (f"{_ONE_NODE},strategy.type=Recreate,autoscaling.enabled=true", "lets one node mount the volume"),
+        ("serviceMonitor.enabled=true,metricsEnabled=false", "serviceMonitor needs /metrics"),
+        ("persistence.enabled=true,extraVolumes[0].name=store", "extraVolumes: there is a volume store already"),
+        (
+            "persistence.enabled=true,extraEnv[0].name=NAME_CLASSIFIER_BUNDLE_DIR",
+            "NAME_CLASSIFIER_BUNDLE_DIR is set already",
+        ),
         ("rateLimitStorage.url=redis://r,rateLimitStorage.secretName=r", "set url or secretName, not both"),
     ],
 )

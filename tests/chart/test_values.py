@@ -18,6 +18,7 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 OPTIONAL = {
     *("replicas", "terminationGracePeriodSeconds", "podSecurityContext.runAsUser", "podSecurityContext.runAsGroup"),
     *("resources.requests.cpu", "resources.requests.memory", "resources.limits.cpu"),
+    *("autoscaling.targetCPUUtilizationPercentage", "autoscaling.targetRequestsInProgress"),
 }
 
 
@@ -89,6 +90,13 @@ def test_what_is_optional_renders_without(path: str) -> None:
         *("resources.limits.memory=lots", "resources.limits.memory=null", "image.tag=5", "host=localhost"),
         *("corsOrigins={example.org}", "imagePullSecrets={one}", "podSecurityContext.runAsUser=0", "drainSeconds=-1"),
         *("strategy.type=Rolling", "service.ipFamilies={IPv5}", "fullnameOverride=1", "extraEnv[0].value=1"),
+        *("autoscaling.minReplicas=0", "ingress.pathType=Regex", "httpRoute.pathPrefix=/a/", "persistence.size=big"),
+        *(
+            "persistence.accessModes={Many}",
+            "serviceMonitor.interval=soon",
+            "networkPolicy.from={any}",
+            "extraObjects={1}",
+        ),
         *("rateLimitStorage.url=memory", "tracing.endpoint=collector:4318", "terminationGracePeriodSeconds=0"),
     ],
 )

@@ -10,6 +10,12 @@
   value: {{ .Values.shutdownGraceSeconds | quote }}
 - name: NAME_CLASSIFIER_ENVIRONMENT
   value: {{ ternary "production" "development" .Values.production | quote }}
+{{- if .Values.persistence.enabled }}
+- name: NAME_CLASSIFIER_BUNDLE_DIR
+  value: {{ include "name-classifier.storeFolder" . | quote }}
+- name: NAME_CLASSIFIER_FALLBACK_BUNDLE_DIR
+  value: "artifacts"
+{{- end }}
 {{- if .Values.apiKeys.secretName }}
 - name: NAME_CLASSIFIER_API_KEYS_FILE
   value: "{{ include "name-classifier.keysFolder" . }}/keys.json"
@@ -80,6 +86,14 @@ limits:
   mountPath: {{ include "name-classifier.keysFolder" . | quote }}
   readOnly: true
 {{- end }}
+{{- if .Values.persistence.enabled }}
+- name: store
+  mountPath: {{ include "name-classifier.storeFolder" . | quote }}
+  readOnly: {{ .Values.persistence.readOnly }}
+  {{- with .Values.persistence.subPath }}
+  subPath: {{ . | quote }}
+  {{- end }}
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -94,8 +108,25 @@ limits:
       - key: "keys.json"
         path: "keys.json"
 {{- end }}
+{{- if .Values.persistence.enabled }}
+- name: store
+  persistentVolumeClaim:
+    claimName: {{ include "name-classifier.storeClaim" . | quote }}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Each constraint counts this release's pods; from 1.27 on, those of a rollout apart from their predecessors */}}
+{{- define "name-classifier.topologySpreadConstraints" -}}
+{{- $labels := include "name-classifier.selectorLabels" . | fromYaml }}
+{{- range .Values.topologySpreadConstraints.constraints }}
+{{- $filled := dict "labelSelector" (dict "matchLabels" $labels) }}
+{{- if semverCompare ">=1.27-0" $.Capabilities.KubeVersion.Version }}
+{{- $_ := set $filled "matchLabelKeys" (list "pod-template-hash") }}
+{{- end }}
+- {{ toYaml (merge (dict) . $filled) | nindent 2 | trim }}
 {{- end }}
 {{- end }}
 

@@ -66,6 +66,15 @@ default
 /etc/name-classifier
 {{- end }}
 
+{{/* Where the store of bundles is mounted */}}
+{{- define "name-classifier.storeFolder" -}}
+/store
+{{- end }}
+
+{{- define "name-classifier.storeClaim" -}}
+{{ include "name-classifier.text" .Values.persistence.existingClaim | default (printf "%s-store" (include "name-classifier.fullname" .)) }}
+{{- end }}
+
 {{/* Of the pods that helm test starts; those that serve have another component */}}
 {{- define "name-classifier.instanceLabels" -}}
 app.kubernetes.io/name: {{ include "name-classifier.name" . | quote }}
@@ -94,9 +103,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "._-" | quote }}
 {{- end }}
 
-{{/* How many pods there are at least; 2 where whoever scales them decides */}}
-{{- define "name-classifier.leastReplicas" -}}
-{{ int (.Values.replicas | default 2) }}
+{{/* How many pods there may be; several where whoever scales them decides */}}
+{{- define "name-classifier.mostReplicas" -}}
+{{ int (.Values.autoscaling.enabled | ternary .Values.autoscaling.maxReplicas (.Values.replicas | default 2)) }}
 {{- end }}
 
 {{/* From SIGTERM to SIGKILL, with 10 s to spare beyond the service's own limits */}}
@@ -121,4 +130,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 {{- end }}
 {{- toYaml $kept }}
+{{- end }}
+
+{{/* The port of a URL */}}
+{{- define "name-classifier.portOf" -}}
+{{- $url := urlParse . -}}
+{{- $defaults := dict "http" "80" "https" "443" "redis" "6379" "rediss" "6379" -}}
+{{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (get $defaults $url.scheme) }}
 {{- end }}

@@ -1,6 +1,6 @@
 {{/* Values that fit their types and cannot work together: each is refused with a sentence */}}
 {{- define "name-classifier.validate" -}}
-{{- $problems := list (include "name-classifier.unsafe" .) (include "name-classifier.resourceProblems" .) (include "name-classifier.rolloutProblems" .) (include "name-classifier.collisions" .) | join "\n" | trim }}
+{{- $problems := list (include "name-classifier.unsafe" .) (include "name-classifier.resourceProblems" .) (include "name-classifier.rolloutProblems" .) (include "name-classifier.scalingProblems" .) (include "name-classifier.collisions" .) | join "\n" | trim }}
 {{- if $problems }}
 {{- fail (printf "\n%s\n" (regexReplaceAll "\n\\s*" $problems "\n")) }}
 {{- end }}
@@ -52,6 +52,31 @@ strategy.maxUnavailable and strategy.maxSurge are both 0, so no rollout could be
 {{- if le (float64 .) $needed }}
 terminationGracePeriodSeconds ({{ . }}) leaves requests in flight no time: it must be above drainSeconds + shutdownGraceSeconds ({{ $needed }}).
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.scalingProblems" -}}
+{{- with .Values.autoscaling }}
+{{- if .enabled }}
+{{- if gt (int .minReplicas) (int .maxReplicas) }}
+autoscaling.minReplicas ({{ .minReplicas }}) is above autoscaling.maxReplicas ({{ .maxReplicas }}).
+{{- end }}
+{{- if not (or .targetCPUUtilizationPercentage .targetRequestsInProgress) }}
+autoscaling needs a target: set targetCPUUtilizationPercentage or targetRequestsInProgress.
+{{- end }}
+{{- if and .targetCPUUtilizationPercentage (empty $.Values.resources.requests.cpu) }}
+autoscaling.targetCPUUtilizationPercentage is a share of resources.requests.cpu, which is not set.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.persistence }}
+{{- $alone := and (eq $.Values.strategy.type "Recreate") (eq (include "name-classifier.mostReplicas" $) "1") }}
+{{- if and .enabled (not $alone) (not (or (has "ReadWriteMany" .accessModes) (has "ReadOnlyMany" .accessModes))) }}
+persistence.accessModes ({{ join ", " .accessModes }}) lets one node mount the volume, so neither several replicas nor a rolling update work: use ReadWriteMany or ReadOnlyMany, or replicas 1 and strategy.type Recreate.
+{{- end }}
+{{- end }}
+{{- if and .Values.serviceMonitor.enabled (not .Values.metricsEnabled) }}
+serviceMonitor needs /metrics: set metricsEnabled to true.
 {{- end }}
 {{- end }}
 
