@@ -18,8 +18,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-oldest test-clients test-pages fuzz attack attack-proxies train validate lint docs bench bench-peers \
-	image e2e data lock clean
+.PHONY: help serve test test-oldest test-clients test-pages scan fuzz attack attack-proxies train validate lint docs bench \
+	bench-peers image e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -38,6 +38,13 @@ test-clients: $(VENV)/.serve build/clients-venv/.installed ## Let the clients of
 
 test-pages: $(VENV)/.serve build/pages-venv/.installed ## Open the pages in headless Chromium, without a network (needs chromium and chromedriver)
 	@build/pages-venv/bin/pytest -o filterwarnings=default tests/pages
+
+scan: build/scan-venv/.installed ## Look for weaknesses in what the chart renders, for development and for production (needs helm)
+	@mkdir -p build/rendered
+	@for overlay in dev prod; do helm template api-chart infra/chart_api --namespace names \
+		-f infra/chart_api/values.$$overlay.yaml --set image.digest=sha256:$$(printf '0%.0s' $$(seq 64)) \
+		> build/rendered/$$overlay.yaml || exit 1; done
+	@build/scan-venv/bin/checkov --config-file .checkov.yaml --directory build/rendered
 
 fuzz: $(VENV)/.serve build/fuzz-venv/.installed ## Send the service about FUZZ generated requests, and hundreds of nasty handmade ones
 	@build/fuzz-venv/bin/python -m tests.fuzz.fuzz $(FUZZ)
@@ -98,6 +105,8 @@ lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
 		--group fuzz -o requirements/fuzz.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group pages -o requirements/pages.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group scan -o requirements/scan.txt
 
 clean: ## Remove the environment and every cache
 	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis model_package/*.egg-info
@@ -142,6 +151,12 @@ build/pages-venv/.installed: requirements/pages.txt
 	@echo "Installing selenium into build/pages-venv."
 	@$(PYTHON) -m venv --clear build/pages-venv
 	@build/pages-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+build/scan-venv/.installed: requirements/scan.txt
+	@echo "Installing checkov into build/scan-venv."
+	@$(PYTHON) -m venv --clear build/scan-venv
+	@build/scan-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 build/fuzz-venv/.installed: requirements/fuzz.txt

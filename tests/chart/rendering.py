@@ -55,9 +55,10 @@ def refusal(*settings: str, values: str | None = None) -> str:
     return " ".join(done.stderr.split())
 
 
-def pick(objects: tuple[Object, ...], kind: str) -> Object:
-    """Return the only object of a kind."""
-    (found,) = (found for found in objects if found["kind"] == kind)
+def pick(objects: tuple[Object, ...], kind: str, *, of_test: bool = False) -> Object:
+    """Return the only object of a kind that serves, or that `helm test` needs."""
+    same = [found for found in objects if found["kind"] == kind]
+    (found,) = (found for found in same if found["metadata"]["name"].endswith("-test") == of_test)
     return found
 
 
@@ -68,7 +69,7 @@ def kinds(objects: tuple[Object, ...]) -> set[str]:
 def pods(objects: tuple[Object, ...]) -> Iterator[Object]:
     """Yield metadata and spec of each pod: the Deployment's, then the test's."""
     yield pick(objects, "Deployment")["spec"]["template"]
-    yield pick(objects, "Pod")
+    yield pick(objects, "Pod", of_test=True)
 
 
 def pod_spec(objects: tuple[Object, ...]) -> Object:

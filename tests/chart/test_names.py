@@ -65,7 +65,7 @@ def test_names_can_be_chosen(settings: str, deployment: str, service: str) -> No
     objects = render_set(settings)
     assert pick(objects, "Deployment")["metadata"]["name"] == deployment
     assert pick(objects, "Service")["metadata"]["name"] == service
-    (test,) = pick(objects, "Pod")["spec"]["containers"]
+    (test,) = pick(objects, "Pod", of_test=True)["spec"]["containers"]
     assert {"name": "SERVICE", "value": f"http://{service}:80"} in test["env"]
 
 
@@ -94,3 +94,8 @@ def test_common_labels_are_on_every_object_and_pod() -> None:
     for metadata in [found["metadata"] for found in objects] + [pod["metadata"] for pod in pods(objects)]:
         assert metadata["labels"]["team"] == "names"
     assert [pod["metadata"]["labels"].get("tier") for pod in pods(objects)] == ["serving", None]
+
+
+def test_every_object_says_its_namespace() -> None:
+    objects = render("--namespace", "names", *(word for part in EVERY_PART for word in ("--set", part)))
+    assert {found["metadata"]["namespace"] for found in objects} == {"names"}

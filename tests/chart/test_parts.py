@@ -107,10 +107,25 @@ def test_chosen_namespaces_alone_may_ask_and_the_test_may_too() -> None:
     policy = pick(objects, "NetworkPolicy")["spec"]
     (rule,) = policy["ingress"]
     test, namespaces, block = rule["from"]
-    assert test["podSelector"]["matchLabels"].items() <= pick(objects, "Pod")["metadata"]["labels"].items()
+    assert (
+        test["podSelector"]["matchLabels"].items() <= pick(objects, "Pod", of_test=True)["metadata"]["labels"].items()
+    )
     (expression,) = namespaces["namespaceSelector"]["matchExpressions"]
     assert expression["values"] == ["ingress", "monitoring"]
     assert block == {"ipBlock": {"cidr": "10.0.0.0/8"}}
+
+
+def test_the_test_s_pod_reaches_the_service_and_name_servers_only() -> None:
+    objects = render_set()
+    policy = pick(objects, "NetworkPolicy", of_test=True)["spec"]
+    labels = pick(objects, "Pod", of_test=True)["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    assert "ingress" not in policy
+    service, names = policy["egress"]
+    (peer,) = service["to"]
+    assert peer["podSelector"] == pick(objects, "Deployment")["spec"]["selector"]
+    assert names == pick(objects, "NetworkPolicy")["spec"]["egress"][0]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ default
 {{ include "name-classifier.text" .Values.persistence.existingClaim | default (printf "%s-store" (include "name-classifier.fullname" .)) }}
 {{- end }}
 
-{{/* Of the pods that helm test starts; those that serve have another component */}}
+{{/* Of all pods; the component tells those that serve from those of helm test */}}
 {{- define "name-classifier.instanceLabels" -}}
 app.kubernetes.io/name: {{ include "name-classifier.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -85,6 +85,11 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- define "name-classifier.selectorLabels" -}}
 {{ include "name-classifier.instanceLabels" . }}
 app.kubernetes.io/component: "api"
+{{- end }}
+
+{{- define "name-classifier.testLabels" -}}
+{{ include "name-classifier.instanceLabels" . }}
+app.kubernetes.io/component: "test"
 {{- end }}
 
 {{/* Of every pod; a tag may be longer than a label's value */}}

@@ -24,3 +24,14 @@ http:
           port:
             name: http
 {{- end }}
+
+{{/* A rule for name servers, wherever they are; on OpenShift their pods listen on 5353 */}}
+{{- define "name-classifier.dnsEgress" -}}
+- ports:
+    {{- range $port := list 53 5353 }}
+    {{- range $protocol := list "UDP" "TCP" }}
+    - port: {{ $port }}
+      protocol: {{ $protocol }}
+    {{- end }}
+    {{- end }}
+{{- end }}
