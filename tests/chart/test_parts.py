@@ -7,6 +7,7 @@ import pytest
 
 from api.settings import PREFIX
 from tests.chart.rendering import (
+    EVERY_PART,
     PROD,
     container,
     environment,
@@ -251,3 +252,19 @@ def test_extra_objects_are_templates_as_maps_and_as_text() -> None:
     objects = render("--set-json", f"extraObjects={json.dumps([mapped, text])}")
     assert pick(objects, "ConfigMap")["metadata"]["name"] == "fastapi-ml-dev"
     assert pick(objects, "Secret")["metadata"]["name"] == "api-chart-text"
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "api_version"),
+    [
+        ("1.20", "HorizontalPodAutoscaler", "autoscaling/v2beta2"),
+        ("1.23", "HorizontalPodAutoscaler", "autoscaling/v2"),
+        ("1.20", "PodDisruptionBudget", "policy/v1beta1"),
+        ("1.21", "PodDisruptionBudget", "policy/v1"),
+        ("1.20", "Ingress", "networking.k8s.io/v1"),
+    ],
+)
+def test_an_object_is_of_a_version_that_the_cluster_knows(version: str, kind: str, api_version: str) -> None:
+    switches = [word for part in EVERY_PART for word in ("--set", part)]
+    objects = render("--values", PROD, "--kube-version", version, *switches)
+    assert pick(objects, kind)["apiVersion"] == api_version

@@ -9,6 +9,7 @@ import pytest
 
 from api.settings import PREFIX, Settings
 from tests.chart.rendering import (
+    EVERY_PART,
     OVERLAYS,
     PROD,
     container,
@@ -103,9 +104,18 @@ def test_limits(settings: str, resources: dict[str, Any], threads_of: str) -> No
     assert threads["resourceFieldRef"]["resource"] == threads_of
 
 
-def test_without_any_cpu_there_is_one_thread() -> None:
-    objects = render_set("resources.limits.cpu=null,resources.requests.cpu=null")
-    assert environment(objects)[f"{PREFIX}THREADS"] == "1"
+@pytest.mark.parametrize(
+    ("settings", "threads"), [("resources.limits.cpu=null,resources.requests.cpu=null", "1"), ("threads=4", "4")]
+)
+def test_threads_without_any_cpu_and_as_chosen(settings: str, threads: str) -> None:
+    assert environment(render_set(settings))[f"{PREFIX}THREADS"] == threads
+
+
+def test_the_port_can_be_chosen() -> None:
+    objects = render_set("containerPort=9000")
+    (port,) = container(objects)["ports"]
+    assert (port["name"], port["containerPort"]) == ("http", 9000)
+    assert environment(objects)[f"{PREFIX}PORT"] == "9000"
 
 
 SOMEWHERE = {
@@ -170,6 +180,21 @@ def test_development_needs_no_volume() -> None:
     assert environment(objects)[f"{PREFIX}ENVIRONMENT"] == "development"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--set", "extraEnvFrom[0].secretRef.name=keys"),
+        (
+            "--set-json",
+            f'extraEnv=[{{"name":"{PREFIX}API_KEYS","valueFrom":{{"secretKeyRef":{{"name":"k","key":"k"}}}}}}]',
+        ),
+    ],
+)
+def test_production_may_have_its_keys_from_elsewhere(options: tuple[str, str]) -> None:
+    names = environment(render("--values", PROD, "--set", "apiKeys.secretName=", *options))
+    assert f"{PREFIX}API_KEYS_FILE" not in names
+
+
 @pytest.mark.parametrize("name", ["mine", "12345"])
 def test_production_reads_keys_from_a_secret(name: str) -> None:
     objects = render_set(f"apiKeys.secretName={name}", values=PROD)
@@ -214,6 +239,13 @@ def test_the_service_takes_what_the_chart_says(overlay: str | None, tmp_path: Pa
     assert settings.environment == ("production" if overlay == PROD else "development")
     assert settings.docs_enabled == (overlay != PROD)
     assert settings.key_needed == (overlay == PROD)
+
+
+def test_the_chart_sets_nothing_that_the_service_does_not_know() -> None:
+    everything = [word for part in (*EVERY_PART, "apiKeys.secretName=keys") for word in ("--set", part)]
+    names = environment(render(*everything, "--set", "rateLimitStorage.url=redis://redis"))
+    ours = {name.removeprefix(PREFIX).lower() for name in names if name.startswith(PREFIX)}
+    assert ours <= set(Settings.model_fields)
 
 
 def test_every_value_reaches_its_setting(tmp_path: Path) -> None:
@@ -261,12 +293,6 @@ def test_a_disruption_budget_comes_with_the_second_replica() -> None:
     assert pick(render_set("replicas=2"), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     assert pick(render_set("podDisruptionBudget.maxUnavailable=50%", values=PROD), "PodDisruptionBudget")
     assert "PodDisruptionBudget" not in kinds(render_set("replicas=2,podDisruptionBudget.enabled=false"))
-
-
-@pytest.mark.parametrize(("version", "api_version"), [("1.20", "policy/v1beta1"), ("1.21", "policy/v1")])
-def test_the_disruption_budget_is_one_that_the_cluster_knows(version: str, api_version: str) -> None:
-    objects = render("--values", PROD, "--kube-version", version)
-    assert pick(objects, "PodDisruptionBudget")["apiVersion"] == api_version
 
 
 @pytest.mark.skipif("v3" in helm("version").stdout, reason="Helm 3 renders notes with a cluster only")

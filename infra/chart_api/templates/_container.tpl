@@ -3,7 +3,7 @@
 - name: NAME_CLASSIFIER_HOST
   value: {{ .Values.host | quote }}
 - name: NAME_CLASSIFIER_PORT
-  value: "8000"
+  value: {{ .Values.containerPort | quote }}
 - name: NAME_CLASSIFIER_DRAIN_SECONDS
   value: {{ .Values.drainSeconds | quote }}
 - name: NAME_CLASSIFIER_SHUTDOWN_GRACE_SECONDS
@@ -59,17 +59,18 @@
 {{- end }}
 {{- end }}
 
-{{/* Without a limit, that field would be the node's cores */}}
+{{/* No more threads than cores, so that throttling never eats the latency; without a limit, limits.cpu is the node's */}}
 {{- define "name-classifier.threads" -}}
+{{- $resources := .Values.resources -}}
 - name: NAME_CLASSIFIER_THREADS
-{{- if or .Values.resources.limits.cpu .Values.resources.requests.cpu }}
+{{- if or .Values.threads (not (or $resources.limits.cpu $resources.requests.cpu)) }}
+  value: {{ .Values.threads | default 1 | quote }}
+{{- else }}
   valueFrom:
     resourceFieldRef:
       containerName: "api"
-      resource: {{ empty .Values.resources.limits.cpu | ternary "requests.cpu" "limits.cpu" | quote }}
+      resource: {{ empty $resources.limits.cpu | ternary "requests.cpu" "limits.cpu" | quote }}
       divisor: "1"
-{{- else }}
-  value: "1"
 {{- end }}
 {{- end }}
 

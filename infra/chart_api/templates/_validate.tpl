@@ -9,7 +9,11 @@
 {{/* What production refuses at its start, said before the install */}}
 {{- define "name-classifier.unsafe" -}}
 {{- if .Values.production }}
-{{- if not .Values.apiKeys.secretName }}
+{{- $extra := list }}
+{{- range .Values.extraEnv }}
+{{- $extra = append $extra .name }}
+{{- end }}
+{{- if not (or .Values.apiKeys.secretName .Values.extraEnvFrom (has "NAME_CLASSIFIER_API_KEYS" $extra)) }}
 production needs API keys: set apiKeys.secretName to a Secret whose entry keys.json lists them.
 {{- end }}
 {{- if eq .Values.logLevel "debug" }}
