@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.hash_keys import parse_hash_keys
 from api.key_list import parse_keys
 from api.tests.conftest import ENDINGS, free_port
 from model.classifier import ARCHITECTURES, Shape
@@ -34,6 +36,8 @@ CURL, CURL_FILE, CURL_STREAM, CURL_LIST = (
     for words in ("/get_prediction", "names.csv", "names.ndjson", "names.txt")
 )
 KEYS_JSON = next(line for line in COMMANDS if line.endswith("> keys.json"))
+HASH_KEYS = next(line for line in COMMANDS if "fastapi-ml-hash-keys" in line)
+DATABASE = next(line for line in COMMANDS if "secret generic fastapi-ml-database" in line)
 
 RUN_HERE = {
     *("make serve", CURL, CURL_FILE, CURL_STREAM, CURL_LIST, "python -m api key billing"),
@@ -79,6 +83,10 @@ NEEDS_PRODUCTION = {  # a registry and a cluster to keep; tests/chart renders th
     "kubectl create secret generic fastapi-ml-keys --from-file=keys.json",
     "cd infra/chart_api && helm install api-chart . -f values.prod.yaml --set image.repository=REGISTRY/fastapi-ml",
     "helm upgrade api-chart . -f values.dev.yaml --force-conflicts",
+    HASH_KEYS,
+    DATABASE,
+    "helm upgrade api-chart . --reset-then-reuse-values --set requestLog.databaseUrlSecretName=fastapi-ml-database",
+    "kubectl exec deployment/fastapi-ml-prod -- python -m api.request_log migrate",
 }
 
 
@@ -181,6 +189,13 @@ def test_a_new_key_becomes_a_list_of_keys(tmp_path: Path) -> None:
     _run(f"sh -c {shlex.quote(KEYS_JSON)}", cwd=tmp_path)
     (key,) = parse_keys((tmp_path / "keys.json").read_text(encoding="utf-8"))
     assert key.name == "billing"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
+def test_a_new_hash_key_is_a_list_of_keys() -> None:
+    (literal,) = re.findall(r"--from-literal=keys=(.*)", HASH_KEYS)
+    (key,) = parse_hash_keys(_run(f"sh -c {shlex.quote(f'echo {literal}')}"))
+    assert key.id == "1"
 
 
 def test_own_labels_with_make(mine: str) -> None:

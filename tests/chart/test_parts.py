@@ -222,9 +222,9 @@ def test_a_claim_that_is_there_is_used() -> None:
     settings = "persistence.enabled=true,persistence.existingClaim=mine,persistence.subPath=store"
     objects = render_set(settings)
     assert "PersistentVolumeClaim" not in kinds(objects)
-    (volume,) = pod_spec(objects)["volumes"]
+    (volume,) = (volume for volume in pod_spec(objects)["volumes"] if volume["name"] == "store")
     assert volume["persistentVolumeClaim"] == {"claimName": "mine"}
-    (mount,) = container(objects)["volumeMounts"]
+    (mount,) = (mount for mount in container(objects)["volumeMounts"] if mount["name"] == "store")
     assert mount["subPath"] == "store"
 
 

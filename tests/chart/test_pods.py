@@ -9,6 +9,7 @@ import pytest
 
 from api.settings import PREFIX, Settings
 from tests.chart.rendering import (
+    DEV,
     EVERY_PART,
     OVERLAYS,
     PROD,
@@ -34,6 +35,8 @@ def test_every_pod_is_restricted(overlay: str) -> None:
             "runAsNonRoot": True,
             "runAsUser": 10001,
             "runAsGroup": 10001,
+            "fsGroup": 10001,
+            "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         }
         for found in spec["containers"]:
@@ -47,9 +50,10 @@ def test_every_pod_is_restricted(overlay: str) -> None:
 
 @pytest.mark.parametrize("nothing", ["null", ""])
 def test_the_platform_can_choose_the_uid(nothing: str) -> None:
-    settings = f"podSecurityContext.runAsUser={nothing},podSecurityContext.runAsGroup={nothing}"
-    for pod in pods(render_set(settings)):
-        assert pod["spec"]["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    fields = ("runAsUser", "runAsGroup", "fsGroup")
+    for pod in pods(render_set(*(f"podSecurityContext.{field}={nothing}" for field in fields))):
+        assert not pod["spec"]["securityContext"].keys() & set(fields)
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
 
 
 @pytest.mark.parametrize(
@@ -169,12 +173,15 @@ def test_volumes_can_be_added_beside_the_keys() -> None:
     volumes = 'extraVolumes=[{"name":"bundle","configMap":{"name":"bundle"}}]'
     mounts = 'extraVolumeMounts=[{"name":"bundle","mountPath":"/bundle"}]'
     objects = render("--values", PROD, "--set-json", volumes, "--set-json", mounts)
-    assert [volume["name"] for volume in pod_spec(objects)["volumes"]] == ["keys", "bundle"]
-    assert [mount["mountPath"] for mount in container(objects)["volumeMounts"]] == ["/etc/name-classifier", "/bundle"]
+    assert [volume["name"] for volume in pod_spec(objects)["volumes"]] == ["keys", "data", "bundle"]
+    paths = [mount["mountPath"] for mount in container(objects)["volumeMounts"]]
+    assert paths == ["/etc/name-classifier", "/data", "/bundle"]
 
 
-def test_development_needs_no_volume() -> None:
-    objects = render_set()
+@pytest.mark.parametrize("mode", ['"off"', "false"])
+def test_without_request_log_and_keys_there_is_no_volume(mode: str) -> None:
+    objects = render("--set-json", f"requestLog.mode={mode}")
+    assert environment(objects)[f"{PREFIX}REQUEST_LOG"] == "off"
     assert "volumes" not in pod_spec(objects)
     assert "volumeMounts" not in container(objects)
     assert environment(objects)[f"{PREFIX}ENVIRONMENT"] == "development"
@@ -198,9 +205,9 @@ def test_production_may_have_its_keys_from_elsewhere(options: tuple[str, str]) -
 @pytest.mark.parametrize("name", ["mine", "12345"])
 def test_production_reads_keys_from_a_secret(name: str) -> None:
     objects = render_set(f"apiKeys.secretName={name}", values=PROD)
-    (mount,) = container(objects)["volumeMounts"]
+    mount, _ = container(objects)["volumeMounts"]
     assert mount["readOnly"] is True
-    (volume,) = pod_spec(objects)["volumes"]
+    volume, _ = pod_spec(objects)["volumes"]
     assert volume["name"] == mount["name"]
     assert volume["secret"]["secretName"] == name
     (item,) = volume["secret"]["items"]
@@ -227,6 +234,8 @@ def _settings(objects: Any, keys: Path) -> Settings:
     """Let the service read the environment that the chart gives it."""
     values = {name.removeprefix(PREFIX).lower(): value for name, value in environment(objects).items()}
     known = {name: value for name, value in values.items() if name in Settings.model_fields and isinstance(value, str)}
+    if "name_hash_keys" in values:
+        known["name_hash_keys"] = json.dumps([{"id": "1", "key": "0" * 64}])
     if "api_keys_file" in known:
         keys.write_text(json.dumps([{"name": "one", "sha256": "0" * 64}]), encoding="utf-8")
         known["api_keys_file"] = str(keys)
@@ -239,10 +248,14 @@ def test_the_service_takes_what_the_chart_says(overlay: str | None, tmp_path: Pa
     assert settings.environment == ("production" if overlay == PROD else "development")
     assert settings.docs_enabled == (overlay != PROD)
     assert settings.key_needed == (overlay == PROD)
+    assert settings.recorded_names == {None: "absent", DEV: "raw", PROD: "hashed"}[overlay]
+
+
+LOGGED = ("requestLog.hashKeysSecretName=hash", "requestLog.databaseUrlSecretName=database")
 
 
 def test_the_chart_sets_nothing_that_the_service_does_not_know() -> None:
-    everything = [word for part in (*EVERY_PART, "apiKeys.secretName=keys") for word in ("--set", part)]
+    everything = [word for part in (*EVERY_PART, "apiKeys.secretName=keys", *LOGGED) for word in ("--set", part)]
     names = environment(render(*everything, "--set", "rateLimitStorage.url=redis://redis"))
     ours = {name.removeprefix(PREFIX).lower() for name in names if name.startswith(PREFIX)}
     assert ours <= set(Settings.model_fields)

@@ -5,6 +5,7 @@ import pytest
 from tests.chart.rendering import PROD, refusal
 
 _ONE_NODE = "persistence.enabled=true,persistence.accessModes={ReadWriteOnce,ReadWriteOncePod}"
+_OUTBOX = "requestLog.volume.existingClaim=outbox"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,16 @@ _ONE_NODE = "persistence.enabled=true,persistence.accessModes={ReadWriteOnce,Rea
         (f"{_ONE_NODE},strategy.type=Recreate,replicas=2", "lets one node mount the volume"),
         (f"{_ONE_NODE},strategy.type=Recreate,replicas=null", "lets one node mount the volume"),
         (f"{_ONE_NODE},strategy.type=Recreate,autoscaling.enabled=true", "lets one node mount the volume"),
+        ("requestLog.names=hashed", "requestLog.names is hashed, which needs a key"),
+        ("production=true,apiKeys.secretName=keys,requestLog.names=raw", "production records no name as it is"),
+        ("requestLog.volume.existingClaim=outbox", "holds the outbox of one pod"),
+        (f"{_OUTBOX},strategy.type=Recreate,replicas=2", "holds the outbox of one pod"),
+        (
+            f"{_OUTBOX},requestLog.volume.claimTemplate.storageClassName=x",
+            "set existingClaim or claimTemplate, not both",
+        ),
+        ("requestLog.volume.sizeLimit=1Gi", "leaves an outbox of requestLog.maxSize (1Gi) too little room"),
+        ("requestLog.maxSize=1.5Gi", "leaves an outbox of requestLog.maxSize (1.5Gi) too little room"),
         ("serviceMonitor.enabled=true,metricsEnabled=false", "serviceMonitor needs /metrics"),
         ("persistence.enabled=true,extraVolumes[0].name=store", "extraVolumes: there is a volume store already"),
         (

@@ -16,13 +16,8 @@ from tests.chart.rendering import CHART, OVERLAYS, Object, helm, leaves, read_va
 DEFAULTS = read_values("values.yaml")
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 OPTIONAL = {
-    *(
-        "threads",
-        "replicas",
-        "terminationGracePeriodSeconds",
-        "podSecurityContext.runAsUser",
-        "podSecurityContext.runAsGroup",
-    ),
+    *("threads", "replicas", "terminationGracePeriodSeconds"),
+    *("podSecurityContext.runAsUser", "podSecurityContext.runAsGroup", "podSecurityContext.fsGroup"),
     *("resources.requests.cpu", "resources.requests.memory", "resources.limits.cpu"),
     *("autoscaling.targetCPUUtilizationPercentage", "autoscaling.targetRequestsInProgress"),
 }
@@ -97,6 +92,7 @@ def test_what_is_optional_renders_without(path: str) -> None:
         *("corsOrigins={example.org}", "imagePullSecrets={one}", "podSecurityContext.runAsUser=0", "drainSeconds=-1"),
         *("strategy.type=Rolling", "service.ipFamilies={IPv5}", "fullnameOverride=1", "extraEnv[0].value=x"),
         *("extraEnv[0].name=A,extraEnv[0].value=1", "extraEnv[0].name=A,extraEnv[0].valeu=x", "containerPort=80"),
+        *("requestLog.mode=slow", "requestLog.mode=true", "requestLog.names=clear", "requestLog.maxSize=1"),
         *("autoscaling.minReplicas=0", "ingress.pathType=Regex", "httpRoute.pathPrefix=/a/", "persistence.size=big"),
         *(
             "persistence.accessModes={Many}",

@@ -25,6 +25,7 @@
 - name: NAME_CLASSIFIER_NAME_RATE_LIMIT
   value: {{ .Values.nameRateLimit | quote }}
 {{- include "name-classifier.rateLimitStorage" . }}
+{{- include "name-classifier.requestLog" . }}
 - name: NAME_CLASSIFIER_TRUSTED_PROXIES
   value: {{ .Values.trustedProxies | toJson | quote }}
 - name: NAME_CLASSIFIER_CORS_ORIGINS
@@ -59,6 +60,54 @@
 {{- end }}
 {{- end }}
 
+{{- define "name-classifier.requestLog" }}
+- name: NAME_CLASSIFIER_REQUEST_LOG
+  value: {{ .Values.requestLog.mode | default "off" | quote }}
+{{- if include "name-classifier.recordsRequests" . }}
+- name: NAME_CLASSIFIER_REQUEST_LOG_DIR
+  value: {{ include "name-classifier.dataFolder" . | quote }}
+- name: NAME_CLASSIFIER_REQUEST_LOG_NAMES
+  value: {{ .Values.requestLog.names | quote }}
+- name: NAME_CLASSIFIER_REQUEST_LOG_FULL
+  value: {{ .Values.requestLog.full | quote }}
+- name: NAME_CLASSIFIER_REQUEST_LOG_MAX_BYTES
+  value: {{ div (include "name-classifier.thousandths" .Values.requestLog.maxSize | int64) 1000 | quote }}
+{{- with .Values.requestLog.hashKeysSecretName }}
+- name: NAME_CLASSIFIER_NAME_HASH_KEYS
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "name-classifier.text" . | quote }}
+      key: "keys"
+{{- end }}
+{{- with .Values.requestLog.databaseUrlSecretName }}
+- name: NAME_CLASSIFIER_DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "name-classifier.text" . | quote }}
+      key: "url"
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A volume for the outbox: the pod's own, a claim of the pod's own, or one that is there */}}
+{{- define "name-classifier.dataVolume" -}}
+- name: data
+  {{- with .Values.requestLog.volume }}
+  {{- if .existingClaim }}
+  persistentVolumeClaim:
+    claimName: {{ include "name-classifier.text" .existingClaim | quote }}
+  {{- else if .claimTemplate }}
+  ephemeral:
+    volumeClaimTemplate:
+      spec:
+        {{- toYaml .claimTemplate | nindent 8 }}
+  {{- else }}
+  emptyDir:
+    sizeLimit: {{ .sizeLimit | quote }}
+  {{- end }}
+  {{- end }}
+{{- end }}
+
 {{/* No more threads than cores, so that throttling never eats the latency; without a limit, limits.cpu is the node's */}}
 {{- define "name-classifier.threads" -}}
 {{- $resources := .Values.resources -}}
@@ -87,6 +136,10 @@ limits:
   mountPath: {{ include "name-classifier.keysFolder" . | quote }}
   readOnly: true
 {{- end }}
+{{- if include "name-classifier.recordsRequests" . }}
+- name: data
+  mountPath: {{ include "name-classifier.dataFolder" . | quote }}
+{{- end }}
 {{- if .Values.persistence.enabled }}
 - name: store
   mountPath: {{ include "name-classifier.storeFolder" . | quote }}
@@ -108,6 +161,9 @@ limits:
     items:
       - key: "keys.json"
         path: "keys.json"
+{{- end }}
+{{- if include "name-classifier.recordsRequests" . }}
+{{ include "name-classifier.dataVolume" . }}
 {{- end }}
 {{- if .Values.persistence.enabled }}
 - name: store

@@ -71,6 +71,16 @@ default
 /store
 {{- end }}
 
+{{/* Where the outbox of the request log is */}}
+{{- define "name-classifier.dataFolder" -}}
+/data
+{{- end }}
+
+{{/* YAML reads a bare off as false */}}
+{{- define "name-classifier.recordsRequests" -}}
+{{- if not (has .Values.requestLog.mode (list "off" false)) }}true{{ end }}
+{{- end }}
+
 {{- define "name-classifier.storeClaim" -}}
 {{ include "name-classifier.text" .Values.persistence.existingClaim | default (printf "%s-store" (include "name-classifier.fullname" .)) }}
 {{- end }}
@@ -113,9 +123,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{ int (.Values.autoscaling.enabled | ternary .Values.autoscaling.maxReplicas (.Values.replicas | default 2)) }}
 {{- end }}
 
-{{/* From SIGTERM to SIGKILL, with 10 s to spare beyond the service's own limits */}}
+{{/* From SIGTERM to SIGKILL: the service's own limits, 10 s in which it closes the request log, 5 s to spare */}}
 {{- define "name-classifier.gracePeriod" -}}
-{{ .Values.terminationGracePeriodSeconds | default (addf .Values.drainSeconds .Values.shutdownGraceSeconds 10 | ceil | int) }}
+{{ .Values.terminationGracePeriodSeconds | default (addf .Values.drainSeconds .Values.shutdownGraceSeconds 15 | ceil | int) }}
 {{- end }}
 
 {{/* A quantity in thousandths: 500m is 500, 1 is 1000, 1Ki is 1024000 */}}

@@ -7,6 +7,9 @@
 - {{ include "name-classifier.portOf" .url }}
 {{- end }}
 {{- end }}
+{{- if and .Values.requestLog.databaseUrlSecretName (include "name-classifier.recordsRequests" .) }}
+- 5432
+{{- end }}
 {{- with .Values.tracing.endpoint }}
 - {{ include "name-classifier.portOf" . }}
 {{- end }}

@@ -1,6 +1,6 @@
 {{/* Values that fit their types and cannot work together: each is refused with a sentence */}}
 {{- define "name-classifier.validate" -}}
-{{- $problems := list (include "name-classifier.unsafe" .) (include "name-classifier.resourceProblems" .) (include "name-classifier.rolloutProblems" .) (include "name-classifier.scalingProblems" .) (include "name-classifier.collisions" .) | join "\n" | trim }}
+{{- $problems := list (include "name-classifier.unsafe" .) (include "name-classifier.resourceProblems" .) (include "name-classifier.rolloutProblems" .) (include "name-classifier.scalingProblems" .) (include "name-classifier.requestLogProblems" .) (include "name-classifier.collisions" .) | join "\n" | trim }}
 {{- if $problems }}
 {{- fail (printf "\n%s\n" (regexReplaceAll "\n\\s*" $problems "\n")) }}
 {{- end }}
@@ -21,6 +21,9 @@ production does not log at debug: set logLevel to info.
 {{- end }}
 {{- if has "*" .Values.corsOrigins }}
 production names each origin: corsOrigins may not hold "*".
+{{- end }}
+{{- if and (eq .Values.requestLog.names "raw") (include "name-classifier.recordsRequests" .) }}
+production records no name as it is: set requestLog.names to hashed or absent.
 {{- end }}
 {{- range .Values.trustedProxies }}
 {{- if or (eq . "*") (hasSuffix "/0" .) }}
@@ -81,6 +84,27 @@ persistence.accessModes ({{ join ", " .accessModes }}) lets one node mount the v
 {{- end }}
 {{- if and .Values.serviceMonitor.enabled (not .Values.metricsEnabled) }}
 serviceMonitor needs /metrics: set metricsEnabled to true.
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.requestLogProblems" -}}
+{{- if include "name-classifier.recordsRequests" . }}
+{{- with .Values.requestLog }}
+{{- if and (eq .names "hashed") (not .hashKeysSecretName) }}
+requestLog.names is hashed, which needs a key: set requestLog.hashKeysSecretName, or requestLog.names to absent.
+{{- end }}
+{{- if and .volume.existingClaim .volume.claimTemplate }}
+requestLog.volume: set existingClaim or claimTemplate, not both.
+{{- end }}
+{{- $alone := and (eq $.Values.strategy.type "Recreate") (eq (include "name-classifier.mostReplicas" $) "1") }}
+{{- if and .volume.existingClaim (not $alone) }}
+requestLog.volume.existingClaim holds the outbox of one pod: use claimTemplate, or replicas 1 and strategy.type Recreate.
+{{- end }}
+{{- $room := include "name-classifier.thousandths" .volume.sizeLimit | int64 }}
+{{- if and (not .volume.existingClaim) (not .volume.claimTemplate) (lt (mul $room 2) (mul (include "name-classifier.thousandths" .maxSize | int64) 3)) }}
+requestLog.volume.sizeLimit ({{ .volume.sizeLimit }}) leaves an outbox of requestLog.maxSize ({{ .maxSize }}) too little room: a pod that fills its volume is evicted; use twice as much.
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
