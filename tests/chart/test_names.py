@@ -30,6 +30,11 @@ def test_releases_share_no_name(overlay: str | None) -> None:
     assert not [pair for pair in combinations(rendered, 2) if pair[0] & pair[1]]
 
 
+def test_names_that_are_cut_off_differ_still() -> None:
+    first, second = (_names(render_set(f"nameOverride=classifier-{last}", release=LONGEST)) for last in ("one", "two"))
+    assert not first & second
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_name_and_label_is_a_string_that_kubernetes_takes(release: str) -> None:
     objects = render_set(*EVERY_PART, values=PROD, release=release)

@@ -183,7 +183,9 @@ def test_a_route_strips_its_prefix(prefix: str) -> None:
     assert spec["hostnames"] == ["a.example.org"]
     (rule,) = spec["rules"]
     assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": prefix}}]
-    assert ("filters" in rule) == (prefix != "/")
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
+    filters = [] if prefix == "/" else [{"type": "URLRewrite", "urlRewrite": rewrite}]
+    assert rule.get("filters", []) == filters
     service = pick(objects, "Service")
     assert rule["backendRefs"] == [{"name": service["metadata"]["name"], "port": service["spec"]["ports"][0]["port"]}]
 

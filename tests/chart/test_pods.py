@@ -115,6 +115,13 @@ def test_threads_without_any_cpu_and_as_chosen(settings: str, threads: str) -> N
     assert environment(render_set(settings))[f"{PREFIX}THREADS"] == threads
 
 
+def test_the_service_leads_to_the_port_of_the_pods() -> None:
+    objects = render_set("service.port=8080")
+    (port,) = pick(objects, "Service")["spec"]["ports"]
+    assert port["port"] == 8080
+    assert port["targetPort"] in {found["name"] for found in container(objects)["ports"]}
+
+
 def test_the_port_can_be_chosen() -> None:
     objects = render_set("containerPort=9000")
     (port,) = container(objects)["ports"]

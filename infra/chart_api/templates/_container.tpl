@@ -1,4 +1,4 @@
-{{/* What the chart itself sets, every value as a string; no other chart value, so extraEnv may not name these again */}}
+{{/* What the chart sets itself, each value as a string; extraEnv may not name any of it again */}}
 {{- define "name-classifier.env" -}}
 - name: NAME_CLASSIFIER_HOST
   value: {{ .Values.host | quote }}
@@ -108,7 +108,7 @@
   {{- end }}
 {{- end }}
 
-{{/* No more threads than cores, so that throttling never eats the latency; without a limit, limits.cpu is the node's */}}
+{{/* No more threads than cores, or throttling eats the latency; without a limit, limits.cpu is the node's */}}
 {{- define "name-classifier.threads" -}}
 {{- $resources := .Values.resources -}}
 - name: NAME_CLASSIFIER_THREADS

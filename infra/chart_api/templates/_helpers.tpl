@@ -11,7 +11,8 @@
 {{/* A name by which no other release goes; a Service's must begin with a letter and has 63 characters at most */}}
 {{- define "name-classifier.releaseName" -}}
 {{- $name := include "name-classifier.name" . | lower | replace "_" "-" | replace "." "-" -}}
-{{- $full := regexMatch "^[a-z]" .Release.Name | ternary (printf "%s-%s" .Release.Name $name) (printf "%s-%s" $name .Release.Name) | replace "." "-" -}}
+{{- $parts := regexMatch "^[a-z]" .Release.Name | ternary (list .Release.Name $name) (list $name .Release.Name) -}}
+{{- $full := join "-" $parts | replace "." "-" -}}
 {{ gt (len $full) 63 | ternary (printf "%s-%s" (trunc 54 $full | trimSuffix "-") (sha256sum $full | trunc 8)) $full }}
 {{- end }}
 
@@ -82,7 +83,8 @@ default
 {{- end }}
 
 {{- define "name-classifier.storeClaim" -}}
-{{ include "name-classifier.text" .Values.persistence.existingClaim | default (printf "%s-store" (include "name-classifier.fullname" .)) }}
+{{- $new := printf "%s-store" (include "name-classifier.fullname" .) -}}
+{{ include "name-classifier.text" .Values.persistence.existingClaim | default $new }}
 {{- end }}
 
 {{/* Of all pods; the component tells those that serve from those of helm test */}}
@@ -125,15 +127,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* From SIGTERM to SIGKILL: the service's own limits, 10 s in which it closes the request log, 5 s to spare */}}
 {{- define "name-classifier.gracePeriod" -}}
-{{ .Values.terminationGracePeriodSeconds | default (addf .Values.drainSeconds .Values.shutdownGraceSeconds 15 | ceil | int) }}
+{{- $needed := addf .Values.drainSeconds .Values.shutdownGraceSeconds 15 | ceil | int -}}
+{{ .Values.terminationGracePeriodSeconds | default $needed }}
 {{- end }}
 
 {{/* A quantity in thousandths: 500m is 500, 1 is 1000, 1Ki is 1024000 */}}
 {{- define "name-classifier.thousandths" -}}
 {{- $number := regexFind "^[0-9.]+" (toString .) -}}
 {{- $unit := trimPrefix $number (toString .) -}}
-{{- $factors := dict "m" 1 "" 1000 "k" 1e6 "M" 1e9 "G" 1e12 "T" 1e15 "Ki" 1024e3 "Mi" 1048576e3 "Gi" 1073741824e3 "Ti" 1099511627776e3 -}}
-{{ mulf $number (get $factors $unit) | int64 }}
+{{- $decimal := dict "m" 1 "" 1000 "k" 1e6 "M" 1e9 "G" 1e12 "T" 1e15 -}}
+{{- $binary := dict "Ki" 1024e3 "Mi" 1048576e3 "Gi" 1073741824e3 "Ti" 1099511627776e3 -}}
+{{ mulf $number (get (merge $decimal $binary) $unit) | int64 }}
 {{- end }}
 
 {{/* A map without what null or an empty string takes away */}}

@@ -1,6 +1,9 @@
 {{/* Values that fit their types and cannot work together: each is refused with a sentence */}}
 {{- define "name-classifier.validate" -}}
-{{- $problems := list (include "name-classifier.unsafe" .) (include "name-classifier.resourceProblems" .) (include "name-classifier.rolloutProblems" .) (include "name-classifier.scalingProblems" .) (include "name-classifier.requestLogProblems" .) (include "name-classifier.collisions" .) | join "\n" | trim }}
+{{- $problems := "" }}
+{{- range list "unsafe" "resourceProblems" "rolloutProblems" "scalingProblems" "requestLogProblems" "collisions" }}
+{{- $problems = printf "%s\n%s" $problems (include (printf "name-classifier.%s" .) $) | trim }}
+{{- end }}
 {{- if $problems }}
 {{- fail (printf "\n%s\n" (regexReplaceAll "\n\\s*" $problems "\n")) }}
 {{- end }}
@@ -101,7 +104,8 @@ requestLog.volume: set existingClaim or claimTemplate, not both.
 requestLog.volume.existingClaim holds the outbox of one pod: use claimTemplate, or replicas 1 and strategy.type Recreate.
 {{- end }}
 {{- $room := include "name-classifier.thousandths" .volume.sizeLimit | int64 }}
-{{- if and (not .volume.existingClaim) (not .volume.claimTemplate) (lt (mul $room 2) (mul (include "name-classifier.thousandths" .maxSize | int64) 3)) }}
+{{- $needed := include "name-classifier.thousandths" .maxSize | int64 | mul 3 | int64 }}
+{{- if and (not .volume.existingClaim) (not .volume.claimTemplate) (lt (mul $room 2) $needed) }}
 requestLog.volume.sizeLimit ({{ .volume.sizeLimit }}) leaves an outbox of requestLog.maxSize ({{ .maxSize }}) too little room: a pod that fills its volume is evicted; use twice as much.
 {{- end }}
 {{- end }}
