@@ -1,12 +1,16 @@
 """What the kernel says of a process and of all that it started: CPU seconds, resident memory, cores. Linux only."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_IDLE_TICKS = 1
+_IDLE_SECONDS = 0.25
+_PATIENCE_SECONDS = 60.0
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = _CORES[0], _CORES[-1]
 
@@ -25,6 +29,17 @@ def on_core(core: int) -> Iterator[None]:
 def cpu_seconds(pid: int) -> float:
     """Return user and system seconds of a process, its descendants, and those of them that ended."""
     return sum(sum(map(int, _stat(process)[11:15])) for process in family(pid)) / _TICKS
+
+
+def wait_until_idle(pid: int) -> None:
+    """Wait until a process has also done what it put off, such as writing what it answered; not for ever."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    seen = cpu_seconds(pid)
+    while time.monotonic() < deadline:
+        time.sleep(_IDLE_SECONDS)
+        before, seen = seen, cpu_seconds(pid)
+        if seen - before <= _IDLE_TICKS / _TICKS:
+            return
 
 
 def resident_bytes(pid: int) -> int:

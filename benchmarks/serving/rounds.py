@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from load import Load, Names, post_each, run_wrk
-from processes import SERVER_CORE, cpu_seconds, on_core, resident_bytes
+from processes import SERVER_CORE, cpu_seconds, on_core, resident_bytes, wait_until_idle
 from servers import CONSTANT, FIRST_NAME, SERVICE, Route, Running, Server, running
 
 from model.prediction import Predictor
@@ -41,7 +41,7 @@ def measure(server: Server, predictor: Predictor, seconds: int, connections: Seq
         for route in server.routes:
             for number in connections:
                 _load(process, route, names, figures, seconds=seconds, connections=number)
-        if server is SERVICE:
+        if server.answers_lists:
             _measure_batches(process, names, predictor, figures)
         return figures
 
@@ -58,6 +58,7 @@ def _check(process: Running, predictor: Predictor) -> None:
 def _load(process: Running, route: Route, names: Names, figures: Figures, *, seconds: int, connections: int) -> None:
     before = cpu_seconds(process.process.pid)
     load = run_wrk(process.port, route, names.skip(0), seconds, connections=connections)
+    wait_until_idle(process.process.pid)
     cpu = cpu_seconds(process.process.pid) - before
     names.skip(load.requests + connections)
     if load.refused or load.broken:
@@ -72,6 +73,7 @@ def _measure_batches(process: Running, names: Names, predictor: Predictor, figur
     bodies = [BATCH_ROUTE.body.replace("NAMES", json.dumps(batch)) for batch in batches]
     before = cpu_seconds(process.process.pid)
     post_each(process.port, BATCH_ROUTE, bodies)
+    wait_until_idle(process.process.pid)
     figures.batch_names_per_cpu_second = BATCH * BATCHES / (cpu_seconds(process.process.pid) - before)
     with on_core(SERVER_CORE):
         started = time.process_time()

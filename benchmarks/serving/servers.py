@@ -54,6 +54,7 @@ class Server:
     command: tuple[str, ...]
     routes: tuple[Route, ...] = (Route("/get_prediction"),)
     environment: Mapping[str, str] = field(default_factory=dict)
+    answers_lists: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ SERVICE = Server(
         f"NAME_CLASSIFIER_{name}": value
         for name, value in {"PORT": "PORT", "REQUEST_LOG_DIR": "FOLDER", **PRODUCTION}.items()
     },
+    answers_lists=True,
 )
 
 
