@@ -23,9 +23,9 @@ class HashKey(BaseModel):
     key: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$", repr=False)]
 
     @cached_property
-    def secret(self) -> bytes:
-        """The key itself."""
-        return bytes.fromhex(self.key)
+    def mac(self) -> hmac.HMAC:
+        """HMAC-SHA-256 under this key, of nothing yet; to be copied, which takes less time than a new one."""
+        return hmac.new(bytes.fromhex(self.key), digestmod="sha256")
 
 
 def _differ(keys: tuple[HashKey, ...]) -> tuple[HashKey, ...]:
@@ -65,4 +65,6 @@ def digest_folded(folded: str, key: HashKey | None) -> tuple[str, str]:
     """Return what `digest` does, of a name that is folded already."""
     if key is None:
         return sha256(folded.encode()).hexdigest(), PLAIN
-    return hmac.digest(key.secret, folded.encode(), "sha256").hex(), key.id
+    mac = key.mac.copy()
+    mac.update(folded.encode())
+    return mac.hexdigest(), key.id

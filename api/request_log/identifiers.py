@@ -2,29 +2,24 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from uuid import UUID
 
 _TIME_SHIFT = 80
 _VERSION_AND_VARIANT = 7 << 76 | 2 << 62
 _COUNTER_BITS = 61
 """The low random bits, less one that stays free, so that counting up from them never reaches the variant."""
+_random = int.from_bytes(os.urandom(10))
+_low_bits = count(_VERSION_AND_VARIANT | (_random >> _COUNTER_BITS & 0xFFF) << 64 | _random & (1 << _COUNTER_BITS) - 1)
+"""Of the ids of this process: they count up from a random number, so no two are the same, and all stay in order."""
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_ids(n: int, milliseconds: int) -> list[str]:
-    """Return n ascending ids of a Unix time in milliseconds, each as 32 hexadecimal digits.
-
-    They count up from one random number: 1,000 items of a request cost one call of the system, and stay in order.
-    """
-    random = int.from_bytes(os.urandom(10))
-    first = (
-        milliseconds << _TIME_SHIFT
-        | _VERSION_AND_VARIANT
-        | (random >> _COUNTER_BITS & 0xFFF) << 64
-        | random & (1 << _COUNTER_BITS) - 1
-    )
-    return [f"{first + i:032x}" for i in range(n)]
+    """Return n ascending ids of a Unix time in milliseconds, each as 32 hexadecimal digits."""
+    time = milliseconds << _TIME_SHIFT
+    return [f"{time | low_bits:032x}" for low_bits in islice(_low_bits, n)]
 
 
 def new_id(milliseconds: int) -> str:

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from threading import Event, Thread
 
@@ -301,7 +301,7 @@ def _insert(connection: sqlite3.Connection, table: Table, rows: Sequence[Row]) -
     start = 0
     while start < len(rows):
         n_rows = next(size for size in _STATEMENT_ROWS if size <= len(rows) - start)
-        values = [value for row in rows[start : start + n_rows] for value in row]
+        values = list(chain.from_iterable(rows[start : start + n_rows]))
         connection.execute(table.insert(n_rows), values)
         start += n_rows
 

@@ -43,7 +43,7 @@ FEEDBACK = Table(
 TABLES = (PREDICTION_REQUEST, FEEDBACK)
 
 
-class RequestFacts(NamedTuple):
+class RequestFacts(msgspec.Struct, gc=False):  # thousands live for a moment; none is part of a cycle
     """What all rows of one request share."""
 
     request_id: str
@@ -52,8 +52,7 @@ class RequestFacts(NamedTuple):
     api_key_name: str | None
 
 
-@dataclass(slots=True)
-class AnsweredItems:
+class AnsweredItems(msgspec.Struct, gc=False):
     """Items of one request that were answered together."""
 
     request: RequestFacts
@@ -73,31 +72,24 @@ class AnsweredItems:
         """How many rows this makes."""
         return len(self.outcomes)
 
-    def rows(self, keeper: NameKeeper) -> Iterator[Row]:
-        """Yield a row an item; of one that was refused without what it held."""
-        request, at = self.request, _text(self.at)
-        options = _encode({"top_k": self.options.top_k, "prior": self.options.prior, "abstain": self.options.abstain})
+    def rows(self, keeper: NameKeeper) -> list[Row]:
+        """Return a row an item; of one that was refused without what it held."""
+        request, version, latency = self.request, self.version, self.latency_seconds
+        shared = (request.idempotency_key, _text(self.at), request.route, request.api_key_name)
+        options = {"top_k": self.options.top_k, "prior": self.options.prior, "abstain": self.options.abstain}
+        text = _encode(options).decode()
         ids = new_ids(self.n_rows, _milliseconds(self.at))
-        items = zip(ids, self.names, self.outcomes, strict=True)
-        for index, (row_id, name, outcome) in enumerate(items, self.first_index):
-            head = (row_id, request.request_id, index, request.idempotency_key, at, request.route)
-            tail = (self.version, self.latency_seconds)
+        rows: list[Row] = []
+        for index, (row_id, name, outcome) in enumerate(zip(ids, self.names, self.outcomes, strict=True)):
+            head = (row_id, request.request_id, self.first_index + index, *shared)
             if isinstance(outcome, str) or name is None:
-                yield (
-                    *head,
-                    request.api_key_name,
-                    *_NO_NAME,
-                    None,
-                    options.decode(),
-                    *_NO_ANSWER,
-                    *tail,
-                    _REFUSED_ITEM,
-                )
+                rows.append((*head, *_NO_NAME, None, text, *_NO_ANSWER, version, latency, _REFUSED_ITEM))
                 continue
-            yield (
-                *(*head, request.api_key_name, *keeper.keep(name), _finite(outcome.familiarity), options.decode()),
-                *(_encode(outcome.labels).decode(), _encode(outcome.log_probs).decode(), outcome.abstained, *tail, 200),
-            )
+            kept, familiarity = keeper.keep(name), _finite(outcome.familiarity)
+            labels, log_probs = _encode(outcome.labels).decode(), _encode(outcome.log_probs).decode()
+            answer = (familiarity, text, labels, log_probs, outcome.abstained)
+            rows.append((*head, *kept, *answer, version, latency, 200))
+        return rows
 
 
 @dataclass(slots=True)
