@@ -27,7 +27,8 @@ def find_program(name: str) -> str | None:
 class PostgreSQL:
     """A server that tests start and stop; it listens on no port."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        """Make its folder; unless it is `durable`, it is fast and keeps nothing if the machine fails."""
         self._initdb, self._postgres = find_program("initdb"), find_program("postgres")
         if not (self._initdb and self._postgres):
             explain = pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip
@@ -36,6 +37,7 @@ class PostgreSQL:
             )
         self._user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql"))  # a socket's path may have 107 characters at most
+        self._options = () if durable else _FAST_OPTIONS
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         if self._user:
@@ -59,7 +61,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = (*_FAST_OPTIONS, "listen_addresses=", f"unix_socket_directories={self.folder}")
+        options = (*self._options, "listen_addresses=", f"unix_socket_directories={self.folder}")
         command = [str(self._postgres), "-D", str(self._data), *(part for option in options for part in ("-c", option))]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, user=self._user, cwd=self.folder, stdout=log, stderr=log)
