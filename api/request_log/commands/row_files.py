@@ -52,8 +52,11 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
     """Yield a file, for its owner alone, that takes the place of another once it is complete.
 
     Raises:
-        RequestLogError: it cannot be written.
+        RequestLogError: it cannot be written, or a device or a pipe has that name, which would be lost.
     """
+    path = path.resolve()  # what a link points at is replaced, not the link
+    if path.exists() and not path.is_file():
+        raise RequestLogError(f"{path} cannot be written: it is no regular file.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "xb", opener=_open_private) as file:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import stat
 import sys
 from datetime import UTC, datetime, timedelta
@@ -103,10 +104,12 @@ def test_a_file_is_there_once_it_is_complete(request_log: RequestLog, tmp_path: 
     assert target.read_text() == request_log.run("export").stdout
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     (tmp_path / "taken").mkdir()
-    for place in ("taken", "rows.csv/below"):
+    os.mkfifo(tmp_path / "pipe")
+    for place in ("taken", "pipe", "rows.csv/below"):
         failed = request_log.run("export", "--output", str(tmp_path / place))
         assert failed.exit_code == 1 and "cannot be written" in str(failed.exception)
-    assert {path.name for path in tmp_path.iterdir()} <= {"rows.csv", "taken", "log"}
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert {path.name for path in tmp_path.iterdir()} <= {"rows.csv", "taken", "pipe", "log"}
 
 
 def test_parquet_holds_what_the_table_does(request_log: RequestLog, tmp_path: Path) -> None:
