@@ -65,9 +65,10 @@ validate: $(VENV)/.dev ## Check the names in DATA
 lint: $(VENV)/.dev ## Run every linter and the type checker
 	@$(BIN)/pre-commit run --all-files
 
-docs: $(VENV)/.dev ## Write the references of settings, routes, metrics and chart values from the code
+docs: $(VENV)/.dev ## Write the references of settings, routes, metrics and chart values from the code, and the dashboard
 	@PYTHONPATH=. $(BIN)/python docs/build_references.py
 	@$(BIN)/python docs/build_chart_reference.py
+	@$(BIN)/python docs/build_dashboard.py
 
 bench: $(VENV)/.dev ## Measure what serving costs beside a FastAPI route that does nothing (PLOT=FILE.png draws it)
 	@$(BIN)/python benchmarks/serving/bench.py $(if $(PLOT),--plot "$(PLOT)")
