@@ -30,6 +30,8 @@ STRINGS_LIKE_NUMBERS = {
     "ingress": {"className": "1", "hosts": ["123"], "annotations": {"example.org/off": "off"}},
     "httpRoute": {"hostnames": ["1e5"], "parentRefs": [{"name": "123"}], "annotations": {"example.org/no": "no"}},
     "serviceMonitor": {"labels": {"release": "1"}},
+    "prometheusRule": {"labels": {"release": "1"}},
+    "dashboard": {"label": "123", "annotations": {"grafana_folder": "123"}},
     "networkPolicy": {"allowedNamespaces": ["123", "true"]},
     "test": {"apiKeySecretName": 1},
     "extraEnv": [{"name": "NAME_CLASSIFIER_MAX_STREAMS", "value": "32"}],

@@ -25,6 +25,8 @@ KIND_OF = {
     "ingress": "Ingress",
     "httpRoute": "HTTPRoute",
     "serviceMonitor": "ServiceMonitor",
+    "prometheusRule": "PrometheusRule",
+    "dashboard": "ConfigMap",
     "persistence": "PersistentVolumeClaim",
 }
 

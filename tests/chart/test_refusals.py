@@ -51,6 +51,8 @@ _OUTBOX = "requestLog.volume.existingClaim=outbox"
         ("requestLog.volume.sizeLimit=1Gi", "leaves an outbox of requestLog.maxSize (1Gi) too little room"),
         ("requestLog.maxSize=1.5Gi", "leaves an outbox of requestLog.maxSize (1.5Gi) too little room"),
         ("serviceMonitor.enabled=true,metricsEnabled=false", "serviceMonitor needs /metrics"),
+        ("prometheusRule.enabled=true,metricsEnabled=false", "prometheusRule needs /metrics"),
+        ("dashboard.enabled=true,metricsEnabled=false", "dashboard needs /metrics"),
         ("persistence.enabled=true,extraVolumes[0].name=store", "extraVolumes: there is a volume store already"),
         (
             "persistence.enabled=true,extraEnv[0].name=NAME_CLASSIFIER_BUNDLE_DIR",

@@ -100,6 +100,8 @@ def test_what_is_optional_renders_without(path: str) -> None:
             "networkPolicy.from={any}",
             "extraObjects={1}",
         ),
+        *("prometheusRule.objectives.availability=1", "prometheusRule.objectives.latencySeconds=0.2"),
+        *("prometheusRule.runbooksUrl=docs", "dashboard.label=", "prometheusRule.objectives.latency=99"),
         *("rateLimitStorage.url=memory", "tracing.endpoint=collector:4318", "terminationGracePeriodSeconds=0"),
     ],
 )

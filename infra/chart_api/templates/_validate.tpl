@@ -85,8 +85,10 @@ autoscaling.targetCPUUtilizationPercentage is a share of resources.requests.cpu,
 persistence.accessModes ({{ join ", " .accessModes }}) lets one node mount the volume, so neither several replicas nor a rolling update work: use ReadWriteMany or ReadOnlyMany, or replicas 1 and strategy.type Recreate.
 {{- end }}
 {{- end }}
-{{- if and .Values.serviceMonitor.enabled (not .Values.metricsEnabled) }}
-serviceMonitor needs /metrics: set metricsEnabled to true.
+{{- range $part := list "serviceMonitor" "prometheusRule" "dashboard" }}
+{{- if and (index $.Values $part).enabled (not $.Values.metricsEnabled) }}
+{{ $part }} needs /metrics: set metricsEnabled to true.
+{{- end }}
 {{- end }}
 {{- end }}
 
