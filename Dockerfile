@@ -1,7 +1,10 @@
 # docker build -t fastapi-ml -f Dockerfile . && docker run -p 8000:8000 fastapi-ml
 
+# both stages must have the same Python; a release names a newer one with its digest
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
 # --- build: a virtual environment with the locked serving dependencies, and the service
-FROM python:3.11-slim-bookworm AS build
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 RUN python3 -m venv venv
 # the lock comes first: a change of code alone reuses this layer; wheels only, so no compiler is needed
@@ -18,9 +21,9 @@ COPY artifacts app/artifacts
 RUN venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash venv/lib app/api
 
 # --- final: Python, the environment, the service and its bundle
-FROM python:3.11-slim-bookworm
+FROM ${PYTHON_IMAGE}
 # the official image has a pip of its own, outside the environment
-RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.11/site-packages /usr/local/lib/python3.11/ensurepip
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages /usr/local/lib/python3.*/ensurepip
 # OMP_NUM_THREADS: numpy's pool would follow the node's cores, not the limit; inference has NAME_CLASSIFIER_THREADS
 ENV PATH=/app/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
