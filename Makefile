@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help serve test test-oldest test-clients test-pages scan fuzz attack attack-proxies train validate lint docs bench \
-	bench-peers image e2e data lock clean
+	bench-peers image dist e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -84,6 +84,10 @@ image: ## Build the image IMAGE with docker, or podman where there is no docker
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
 		--build-arg CREATED="$$(date -u +%FT%TZ)" -t $(IMAGE) -f Dockerfile .
 
+dist: $(VENV)/.dev ## Build the wheel and the sdist of model_package into dist/
+	@SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" $(BIN)/uv build --quiet --no-build-isolation \
+		--python $(BIN)/python --out-dir dist model_package
+
 e2e: $(VENV)/.dev ## Test the image, and the chart on the cluster that KUBECONFIG names
 	@ENGINE=$(ENGINE) IMAGE=$(IMAGE) $(BIN)/pytest tests/e2e/test_image.py tests/e2e/test_cluster.py -s -v -x
 
@@ -110,7 +114,7 @@ lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
 		--group scan -o requirements/scan.txt
 
 clean: ## Remove the environment and every cache
-	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis model_package/*.egg-info
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis model_package/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments: stamps, so that a second run is fast and a changed lock is noticed.
