@@ -56,6 +56,7 @@ RUN_HERE = {
     KEYS_JSON,
 }
 CLUSTER_TEST = "tests/e2e/test_cluster.py"
+CI = ".github/workflows/ci.yaml"
 # What needs torch's download, docker or a cluster: the file that runs it, and the words by which it does.
 ELSEWHERE = {
     "make test": (".ci/run", 'step "make test" make test'),
@@ -75,6 +76,8 @@ ELSEWHERE = {
     "kubectl logs deployment/fastapi-ml-dev": (CLUSTER_TEST, '"logs", DEPLOYMENT'),
     "kubectl rollout status deployment/fastapi-ml-dev": (CLUSTER_TEST, '"rollout", "status", DEPLOYMENT'),
     "kubectl port-forward service/fastapi-svc-dev 8000:80": (CLUSTER_TEST, '"port-forward", f"service/{'),
+    "docker compose up --build --detach --wait": (CI, "docker compose up --build --detach --wait"),
+    "docker compose down --volumes": (CI, "docker compose down --volumes"),
 }
 NEEDS_MINIKUBE = {"minikube service fastapi-svc-dev"}  # opens a browser on minikube's own tunnel: no test can
 NEEDS_PRODUCTION = {  # a registry and a cluster to keep; tests/chart renders the chart with these values
@@ -87,6 +90,10 @@ NEEDS_PRODUCTION = {  # a registry and a cluster to keep; tests/chart renders th
     DATABASE,
     "helm upgrade api-chart . --reset-then-reuse-values --set requestLog.databaseUrlSecretName=fastapi-ml-database",
     "kubectl exec deployment/fastapi-ml-prod -- python -m api.request_log migrate",
+}
+NEEDS_RELEASE = {  # a repository on GitHub that has released
+    "git tag v1.2.3 && git push origin v1.2.3",
+    "gh attestation verify oci://ghcr.io/OWNER/fastapi-ml:1.2.3 --repo OWNER/NAME",
 }
 
 
@@ -139,7 +146,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_every_command_is_run_somewhere() -> None:
-    assert RUN_HERE | set(ELSEWHERE) | NEEDS_MINIKUBE | NEEDS_PRODUCTION == COMMANDS
+    assert RUN_HERE | set(ELSEWHERE) | NEEDS_MINIKUBE | NEEDS_PRODUCTION | NEEDS_RELEASE == COMMANDS
     for place, words in ELSEWHERE.values():
         assert words in (ROOT / place).read_text(encoding="utf-8")
 
