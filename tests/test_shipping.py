@@ -146,6 +146,26 @@ def test_prometheus_finds_service_and_alertmanager_by_their_names() -> None:
     assert set(re.findall(r"\[(\w+):\d+\]", text)) - {"localhost"} <= set(COMPOSE["services"])
 
 
+def test_prometheus_gives_the_service_the_job_of_the_rules() -> None:
+    prometheus = yaml.safe_load((ROOT / "infra" / "compose" / "prometheus.yaml").read_text(encoding="utf-8"))
+    jobs = {scrape["job_name"] for scrape in prometheus["scrape_configs"]}
+    rules = [path.read_text(encoding="utf-8") for path in (ROOT / "infra" / "chart_api" / "rules").glob("*.yaml")]
+    asked = {job for text in rules for job in re.findall(r'\bjob="([^"]+)"', text)}
+    assert asked and asked <= jobs
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "folder"),
+    [
+        ("prometheus", "prometheus.yaml", "/etc/prometheus/rules"),
+        ("grafana", "grafana/dashboards/chart.yaml", "/etc/grafana/dashboards"),
+    ],
+)
+def test_what_is_looked_for_in_a_container_is_mounted_there(name: str, file: str, folder: str) -> None:
+    assert folder in (ROOT / "infra" / "compose" / file).read_text(encoding="utf-8")
+    assert folder in {volume.split(":")[1] for volume in COMPOSE["services"][name]["volumes"]}
+
+
 def test_dependabot_looks_where_something_is() -> None:
     updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
     for update in updates:
