@@ -18,7 +18,7 @@ from api.request_log.identifiers import time_of
 from api.request_log.schema import COLUMNS
 from api.request_log.tables import feedback
 from api.tests.request_log.conftest import RequestLog
-from model.data.corpus import read_folder
+from model.data.label_folder import read_folder
 
 START = datetime(2026, 11, 30, 21, 27, 30, 123456, UTC)
 NAME = 'Zoë "Zed", d’Arc\n'
@@ -156,7 +156,7 @@ def test_feedback_becomes_a_folder_of_training_data(request_log: RequestLog, tmp
     folder = tmp_path / "new" / "names"
     result = request_log.run("export", "--feedback", str(folder))
     assert "Wrote 3 names" in result.stderr and "Left out 1" in result.stderr
-    assert read_folder(folder) == {"German": ["abel", "muller"], "Polish": ["zoe"]}
+    assert read_folder(folder).names == {"German": ["abel", "muller"], "Polish": ["zoe"]}
     assert (folder / "Polish.txt").read_text() == "Zoë\n"
     again = request_log.run("export", "--feedback", str(folder))
     assert again.exit_code == 1 and "holds files already" in str(again.exception)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from model.commands.data_folder import find_names
 from model.commands.terminal import DEFAULT_STORE, DataFolder, MlflowOption, StoreArgument, StoreOption, console
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def promote(
     """Compare a version with the champion on held-out names of its data; make it champion if it is no worse."""
     from dataclasses import asdict
 
-    from model.data.corpus import load_corpus
+    from model.artifacts import read_metadata
+    from model.data.corpus import Reading, load_corpus
     from model.errors import GateError, StoreError
     from model.evaluation.comparison import describe_failure
     from model.registry import tracking
@@ -68,7 +70,9 @@ def promote(
         raise StoreError(f"{store} has no challenger: nothing was added since the last promotion; name a version.")
     if version == champion:
         raise StoreError(f"{version} is the champion already.")
-    criteria = compare_bundles(kept.folder(version), kept.folder(champion) if champion else None, load_corpus(data))
+    reading = Reading.of_bundle(read_metadata(kept.folder(version)).training)
+    corpus = load_corpus(find_names(data), reading)
+    criteria = compare_bundles(kept.folder(version), kept.folder(champion) if champion else None, corpus)
     console.print(_criteria_table(criteria))
     gate = [asdict(criterion) | {"passed": criterion.passed} for criterion in criteria]
     if failure := describe_failure(criteria):

@@ -14,7 +14,9 @@ progress_console = Console(soft_wrap=True, markup=False, emoji=False, stderr=Tru
 
 BundleFolder = Annotated[Path, typer.Argument(help="Folder of a bundle, or of a store: then its champion.")]
 NewBundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to write the bundle to.")]
-DataFolder = Annotated[Path, typer.Argument(help="Folder of <Label>.txt files, one name a line.")]
+DataFolder = Annotated[
+    Path, typer.Argument(help="Folder of <Label>.txt files, one name a line; or a snapshot, or a folder of snapshots.")
+]
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder that keeps every version and its history.")]
 MlflowOption = Annotated[
     str | None,

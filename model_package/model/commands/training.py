@@ -8,6 +8,14 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from model.commands.data_folder import (
+    AsIsOption,
+    RankedOption,
+    SkipSmallOption,
+    describe_order,
+    find_names,
+    print_warnings,
+)
 from model.commands.terminal import (
     DEFAULT_STORE,
     BundleFolder,
@@ -42,11 +50,14 @@ def train(
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     mlflow: MlflowOption = None,
+    as_is: AsIsOption = False,
+    skip_small: SkipSmallOption = False,
+    ranked: RankedOption = None,
 ) -> None:
     """Train on a folder of names, write a verified bundle and add it to the store."""
     from model.artifacts import DataIdentity, check_writable
     from model.config import read_config
-    from model.data.corpus import load_corpus
+    from model.data.corpus import Reading, load_corpus
     from model.data.splitting import split_corpus
     from model.export import save_bundle
     from model.registry import tracking
@@ -55,13 +66,15 @@ def train(
 
     if mlflow:
         tracking.check_installed()
-    shape, training_config = read_config(config, architecture=architecture, epochs=epochs, seed=seed)
-    corpus = load_corpus(data)
+    shape, training_config = read_config(config, architecture=architecture, epochs=epochs, seed=seed, ranked=ranked)
+    corpus = load_corpus(find_names(data), Reading(as_is, skip_small, training_config.ranked))
+    print_warnings(corpus.warnings)
     check_writable(bundle)
     check_writable(store)
     identity = DataIdentity(fingerprint=corpus.fingerprint(), names=len(corpus.names), split_seed=training_config.seed)
     split = split_corpus(corpus, training_config.seed)
     console.print(f"{_describe(corpus)}; training a {shape.architecture}.")
+    console.print(describe_order(corpus.names.ranked_labels(), corpus.names.labels, training_config.ranked))
     with _progress(training_config.epochs) as progress:
         result = fit(split, training_config, shape, progress=progress)
     metadata = save_bundle(bundle, result, split, identity)
@@ -126,15 +139,22 @@ def _describe(corpus: "Corpus") -> str:
     return ", ".join(parts)
 
 
-def validate(data: DataFolder) -> None:
+def validate(
+    data: DataFolder, *, as_is: AsIsOption = False, skip_small: SkipSmallOption = False, ranked: RankedOption = None
+) -> None:
     """Check a folder of names; report counts, duplicates, overlaps and the accuracy that they make possible."""
-    from model.data.corpus import describe_data
+    from model.data.corpus import Reading, describe_data
 
-    report = describe_data(data)
-    table = Table("label", "lines", "names", "duplicates", "shared with others")
+    reading = Reading(as_is, skip_small, ranked or "auto")
+    report = describe_data(find_names(data), reading)
+    print_warnings(report.warnings)
+    table = Table("label", "lines", "names", "duplicates", "shared with others", "order")
     for row in report.labels:
-        table.add_row(row.label, *map(str, (row.lines, row.names, row.lines - row.names, row.shared)))
+        counts = map(str, (row.lines, row.names, row.lines - row.names, row.shared))
+        table.add_row(row.label, *counts, "ranked" if row.label in report.ranked_labels else "not ranked")
     console.print(table)
+    labels = [row.label for row in report.labels]
+    console.print(describe_order(report.ranked_labels, labels, reading.ranked))
     for first, second, n in report.overlaps[:_MAX_OVERLAPS]:
         console.print(f"{n} names are both {first} and {second}.")
     if report.given_names or report.outliers:
@@ -155,7 +175,7 @@ def evaluate(
     """Evaluate a bundle on the test names of the folder that it was trained on, over all and per label."""
     from dataclasses import asdict
 
-    from model.data.corpus import load_corpus
+    from model.data.corpus import Reading, load_corpus
     from model.data.splitting import split_corpus
     from model.errors import DataError
     from model.evaluation import metrics as evaluation
@@ -163,7 +183,7 @@ def evaluate(
     from model.registry.store import resolve_bundle
 
     predictor = Predictor.load(resolve_bundle(bundle))
-    corpus = load_corpus(data)
+    corpus = load_corpus(find_names(data), Reading.of_bundle(predictor.metadata.training))
     if corpus.fingerprint() != predictor.metadata.data.fingerprint:
         raise DataError(
             f"{data} is not the data that this bundle was trained on, {GIVEN_FOLDER} and {OUTLIER_FOLDER} included."

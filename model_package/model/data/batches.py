@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.constants import END_ID, MAX_SEED, START_ID, UNKNOWN_ID
 from model.data.composition import ORDERS, compose
+from model.data.corpus import Ranked
 from model.data.outliers import letters_of, training_outliers
 from model.data.splitting import Split
 from model.errors import ConfigError
@@ -22,6 +24,7 @@ class SamplingConfig:
     """What training sees; ratios are to the number of training names, per epoch."""
 
     batch_size: int = 128
+    ranked: Ranked = "auto"
     emphasis: float = 5.0  # how much more the most common name of a label counts than a rare one
     given_names: float = 0.15
     full_names: float = 0.1
@@ -32,6 +35,8 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ConfigError("batch_size must be positive.")
+        if self.ranked not in get_args(Ranked):
+            raise ConfigError(f"ranked must be one of {', '.join(get_args(Ranked))}.")
         if not 0 <= self.seed <= MAX_SEED:
             raise ConfigError(f"seed must be between 0 and {MAX_SEED}.")
         for ratio in ("emphasis", "given_names", "full_names", "outliers"):

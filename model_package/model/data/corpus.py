@@ -1,19 +1,24 @@
-"""Read a folder of `<Label>.txt` files into a data set: check, fold, dedupe."""
+"""A folder of `<Label>.txt` files as a data set: names without duplicates, their labels and their ranks."""
 
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.constants import GIVEN_FOLDER, MAX_LABEL_LENGTH, MIN_CHARACTER_COUNT, MIN_NAMES_PER_LABEL, OUTLIER_FOLDER
-from model.errors import DataError, InvalidNameError
-from model.utils import Ids, fold
+from model.constants import GIVEN_FOLDER, MIN_CHARACTER_COUNT, MIN_NAMES_PER_LABEL, OUTLIER_FOLDER
+from model.data.label_folder import FolderNames, read_files, read_folder, read_strings
+from model.errors import DataError
+from model.utils import Ids
+
+Ranked = Literal["auto", "yes", "no"]
+"""Whether the order of a file's lines tells how common its names are; auto: unless they are in alphabetical order."""
 
 _HALF_WEIGHT_RANK = 100  # a name of this rank is half as common as the first one
 _HEAD_SIZE = 100  # names at the top of a file tell whether it is in alphabetical order
@@ -55,6 +60,11 @@ class Dataset:
         """Return how common each name (N,) is: 1 for the most common of a label, falling to 0 with its rank."""
         return np.asarray(1 / (1 + self.ranks / _HALF_WEIGHT_RANK))
 
+    def ranked_labels(self) -> tuple[str, ...]:
+        """Return the labels of which the order of the file tells how common the names are."""
+        ranked = np.bincount(self.label_ids, np.isfinite(self.ranks), minlength=len(self.labels)) > 0
+        return tuple(label for label, has_ranks in zip(self.labels, ranked, strict=True) if has_ranks)
+
     def head(self) -> set[str]:
         """Return the most common names of each ranked label: a hundred, at most a third of what it has."""
         sizes = np.minimum(_HEAD_SIZE, np.bincount(self.label_ids, minlength=len(self.labels)) // 3)[self.label_ids]
@@ -67,16 +77,31 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a folder is read: lines that look like no names, labels with too few of them, the order of the lines."""
+
+    as_is: bool = False
+    skip_small: bool = False
+    ranked: Ranked = "auto"
+
+    @classmethod
+    def of_bundle(cls, training: Mapping[str, Any]) -> Self:
+        """Return how to read the names that a bundle was trained on, of which its fingerprint is proof."""
+        return cls(as_is=True, skip_small=True, ranked=training.get("ranked", "auto"))
+
+
+@dataclass(frozen=True)
 class Corpus:
     """The names, and what may stand beside their folder.
 
     `given` has the labels of `names` and holds what goes with a name to make a full one; a label may have none.
-    `outliers` are folded strings that are of no label.
+    `outliers` are folded strings that are of no label. `warnings` are sentences for a person.
     """
 
     names: Dataset
     given: Dataset | None = None
     outliers: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of everything here; of names alone, it is theirs."""
@@ -106,134 +131,115 @@ class DataReport:
     distinct_names: int
     given_names: int
     outliers: int
+    ranked_labels: tuple[str, ...]
     accuracy_ceiling: float
     fingerprint: str
+    warnings: tuple[str, ...]
 
 
-def read_folder(folder: Path) -> dict[str, list[str]]:
-    """Return the folded names of every `<Label>.txt`, by label, with duplicates, in file order.
-
-    Raises:
-        DataError: no such folder, fewer than two labels, or a file that is empty, undecodable, or holds a bad line.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder of <Label>.txt files.")
-    names_by_label = _read_files(folder)
-    if len(names_by_label) < 2:
-        raise DataError(
-            f"{folder} holds {len(names_by_label)} label file(s); a classifier needs two or more <Label>.txt files."
-        )
-    return names_by_label
-
-
-def _read_files(folder: Path) -> dict[str, list[str]]:
-    files = sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
-    return {path.stem: _read_file(path) for path in files}
-
-
-def _read_file(path: Path) -> list[str]:
-    if len(path.stem) > MAX_LABEL_LENGTH or not path.stem.isprintable() or path.stem != path.stem.strip():
-        raise DataError(f"{path}: a label is 1 to {MAX_LABEL_LENGTH} printable characters without spaces around them.")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8.") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
-    names = [_fold_line(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not names:
-        raise DataError(f"{path} is empty; a label needs at least {MIN_NAMES_PER_LABEL} names, one a line.")
-    return names
-
-
-def _fold_line(path: Path, number: int, line: str) -> str:
-    try:
-        return fold(line)
-    except InvalidNameError as error:
-        raise DataError(f"{path}, line {number}: {error}") from None
-
-
-def build_dataset(names_by_label: Mapping[str, list[str]]) -> Dataset:
+def build_dataset(names_by_label: Mapping[str, list[str]], ranked: Ranked = "auto") -> Dataset:
     """Dedupe folded names within each label.
 
     Raises:
-        DataError: a label has too few distinct names to be split, or no character is common enough to learn.
+        DataError: labels have too few distinct names to be split, or no character is common enough to learn.
     """
-    dataset = _dedupe(tuple(sorted(names_by_label)), names_by_label)
-    for label, count in zip(dataset.labels, np.bincount(dataset.label_ids), strict=True):
-        if count < MIN_NAMES_PER_LABEL:
-            raise DataError(f"{label} has {count} distinct name(s); a label needs at least {MIN_NAMES_PER_LABEL}.")
+    dataset = _dedupe(tuple(sorted(names_by_label)), names_by_label, ranked)
+    if small := small_labels(names_by_label):
+        counts = ", ".join(f"{label} has {n}" for label, n in small.items())
+        raise DataError(
+            f"{counts} distinct name(s); a label needs at least {MIN_NAMES_PER_LABEL}. --skip-small leaves out "
+            f"the {len(small)} label(s)."
+        )
     if not dataset.characters():
         raise DataError(f"No character occurs in {MIN_CHARACTER_COUNT} names: there is nothing to learn from.")
     return dataset
 
 
-def _dedupe(labels: tuple[str, ...], names_by_label: Mapping[str, list[str]]) -> Dataset:
-    ranks = [_rank(list(dict.fromkeys(names_by_label.get(label, [])))) for label in labels]
+def small_labels(names_by_label: Mapping[str, list[str]]) -> dict[str, int]:
+    """Return the labels with too few distinct names to be split, sorted, and how many they have."""
+    counts = {label: len(set(names_by_label[label])) for label in sorted(names_by_label)}
+    return {label: n for label, n in counts.items() if n < MIN_NAMES_PER_LABEL}
+
+
+def _dedupe(labels: tuple[str, ...], names_by_label: Mapping[str, list[str]], ranked: Ranked) -> Dataset:
+    ranks = [_rank(list(dict.fromkeys(names_by_label.get(label, []))), ranked) for label in labels]
     names, name_ranks = zip(*(row for label_ranks in ranks for row in sorted(label_ranks.items())), strict=True)
     label_ids = np.repeat(np.arange(len(labels), dtype=np.int64), [len(label_ranks) for label_ranks in ranks])
     return Dataset(labels, names, label_ids, np.array(name_ranks))
 
 
-def _rank(names: list[str]) -> dict[str, float]:
+def _rank(names: list[str], ranked: Ranked) -> dict[str, float]:
+    has_ranks = ranked == "yes" or (ranked == "auto" and not _is_alphabetical(names))
+    return {name: float(rank) if has_ranks else math.inf for rank, name in enumerate(names)}
+
+
+def _is_alphabetical(names: list[str]) -> bool:
     descents = [a > b for a, b in pairwise(names[:_HEAD_SIZE])]
     # upwards or downwards, but for some marked letters that an alphabet orders otherwise
-    alphabetical = not len(descents) / 5 < sum(descents) < 4 * len(descents) / 5
-    return {name: math.inf if alphabetical else float(rank) for rank, name in enumerate(names)}
+    return not len(descents) / 5 < sum(descents) < 4 * len(descents) / 5
 
 
 def load_dataset(folder: Path) -> Dataset:
     """Read a folder of label files and dedupe it. Raises DataError as `read_folder` and `build_dataset` do."""
-    return build_dataset(read_folder(folder))
+    return build_dataset(read_folder(folder).names)
 
 
-def load_corpus(folder: Path) -> Corpus:
+def load_corpus(folder: Path, reading: Reading | None = None) -> Corpus:
     """Read a folder of label files, and of the folders beside it `given_names` and `outliers`, where they are.
 
     Raises:
         DataError: as `load_dataset` does, of any file; a file of given names is of a label without names.
     """
-    names = load_dataset(folder)
+    reading = reading or Reading()
+    return _build_corpus(folder, read_folder(folder, as_is=reading.as_is), reading)
+
+
+def _build_corpus(folder: Path, found: FolderNames, reading: Reading) -> Corpus:
+    small = small_labels(found.names) if reading.skip_small else {}
+    kept = {label: names for label, names in found.names.items() if label not in small}
+    if small and len(kept) < 2:
+        raise DataError(f"{folder} has {len(kept)} label(s) of {MIN_NAMES_PER_LABEL} or more distinct names, not two.")
+    skipped = tuple(f"{label} is left out: it has {n} distinct name(s)." for label, n in small.items())
+    names, warnings = build_dataset(kept, reading.ranked), (*found.warnings, *skipped)
     if folder.resolve().name in {GIVEN_FOLDER, OUTLIER_FOLDER}:  # they do not stand beside themselves
-        return Corpus(names)
+        return Corpus(names, warnings=warnings)
     beside = folder.resolve().parent
-    given = _load_given(beside / GIVEN_FOLDER, names.labels)
+    given = _load_given(beside / GIVEN_FOLDER, names.labels, small, reading)
     known = {*names.names, *(given.names if given else ())}
-    return Corpus(names, given, _load_outliers(beside / OUTLIER_FOLDER, known))
+    outliers = tuple(sorted(read_strings(beside / OUTLIER_FOLDER) - known))
+    return Corpus(names, given, outliers, warnings)
 
 
-def _load_given(folder: Path, labels: tuple[str, ...]) -> Dataset | None:
-    names_by_label = _read_files(folder)
+def _load_given(folder: Path, labels: tuple[str, ...], small: Collection[str], reading: Reading) -> Dataset | None:
+    found = read_files(folder, as_is=reading.as_is).names
+    names_by_label = {label: names for label, names in found.items() if label not in small}
     for label in names_by_label:
         if label not in labels:
             raise DataError(f"{folder / label}.txt: there is no such label; the labels are: {', '.join(labels)}.")
-    return _dedupe(labels, names_by_label) if names_by_label else None
+    return _dedupe(labels, names_by_label, reading.ranked) if names_by_label else None
 
 
-def _load_outliers(folder: Path, names: set[str]) -> tuple[str, ...]:
-    found = {text for texts in _read_files(folder).values() for text in texts}
-    return tuple(sorted(found - names))
-
-
-def describe_data(folder: Path) -> DataReport:
-    """Count names, duplicates and overlaps of a folder. Raises DataError as `load_dataset` does."""
-    names_by_label = read_folder(folder)
-    corpus = load_corpus(folder)
+def describe_data(folder: Path, reading: Reading | None = None) -> DataReport:
+    """Count names, duplicates and overlaps of a folder. Raises DataError as `load_corpus` does."""
+    reading = reading or Reading()
+    found = read_folder(folder, as_is=reading.as_is)
+    corpus = _build_corpus(folder, found, reading)
     dataset = corpus.names
     labels_of: dict[str, list[str]] = defaultdict(list)
     for name, label_id in zip(dataset.names, dataset.label_ids, strict=True):
         labels_of[name].append(dataset.labels[label_id])
     shared = Counter(label for labels in labels_of.values() if len(labels) > 1 for label in labels)
     overlaps = Counter(pair for labels in labels_of.values() for pair in combinations(labels, 2))
+    counts = [(label, found.names[label]) for label in dataset.labels]
     return DataReport(
-        labels=tuple(
-            LabelReport(label, len(lines), len(set(lines)), shared[label]) for label, lines in names_by_label.items()
-        ),
+        labels=tuple(LabelReport(label, len(lines), len(set(lines)), shared[label]) for label, lines in counts),
         overlaps=tuple((a, b, n) for (a, b), n in overlaps.most_common()),
         names=len(dataset),
         distinct_names=len(labels_of),
         accuracy_ceiling=len(labels_of) / len(dataset),
         given_names=len(corpus.given) if corpus.given else 0,
         outliers=len(corpus.outliers),
+        ranked_labels=dataset.ranked_labels(),
         fingerprint=corpus.fingerprint(),
+        warnings=corpus.warnings,
     )

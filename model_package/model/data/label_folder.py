@@ -1,0 +1,175 @@
+"""Read a folder of `<Label>.txt` files, check every line, and tell what else lies there."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from model.constants import MAX_LABEL_LENGTH, MIN_NAMES_PER_LABEL
+from model.data.line_checks import Fault, find_suspicion, holds_separator_or_digit, is_header
+from model.errors import DataError, InvalidNameError
+from model.utils import fold
+
+_MAX_SHOWN = 20  # entries that are named one by one
+_MAX_LABEL_BYTES = 255 - len(".txt")  # of a file's name
+_NOTICES = {"authors", "changelog", "copying", "licence", "license", "notice", "readme"}
+AS_IS = "--as-is takes every line as a name"
+
+
+@dataclass(frozen=True)
+class FolderNames:
+    """The folded names of each file by label, with duplicates, in file order, and what a person should know."""
+
+    names: dict[str, list[str]]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _LabelFile:
+    path: Path
+    names: list[str]
+    suspicions: list[tuple[int, Fault]]
+    records: list[int]  # numbers of the lines with separators or digits
+
+
+def read_folder(folder: Path, *, as_is: bool = False) -> FolderNames:
+    """Return the folded names of every `<Label>.txt`; with `as_is` also of lines that look like no names.
+
+    Raises:
+        DataError: no such folder, fewer than two labels, a file that is empty, undecodable, or holds a bad line, or,
+            unless `as_is`, lines that are hardly names: columns, comments, markup, a header, a notice.
+    """
+    if not folder.is_dir():
+        raise DataError(describe_no_folder(folder))
+    found = read_files(folder, as_is=as_is)
+    if len(found.names) < 2:
+        raise DataError(
+            f"{folder} holds {len(found.names)} label file(s); a classifier needs two or more <Label>.txt files."
+            + _hint(folder)
+        )
+    return FolderNames(found.names, (*describe_ignored(folder), *found.warnings))
+
+
+def read_files(folder: Path, *, as_is: bool = False) -> FolderNames:
+    """Return what `read_folder` does, of a folder that need not be there or hold anything."""
+    files = [_read_file(path) for path in label_files(folder)]
+    names = {file.path.stem: file.names for file in files}
+    if as_is:
+        return FolderNames(names)
+    for file in files:
+        if file.path.stem.casefold() in _NOTICES:
+            raise DataError(f"{file.path} reads like a notice, not like a label: move it elsewhere; or {AS_IS}.")
+        if 2 * len(file.records) > len(file.names):
+            raise DataError(
+                f"{file.path}, line {file.records[0]}: most lines of the file hold separators or digits "
+                f"({len(file.records)} of {len(file.names)}), so it is a table and no list of names: "
+                f"`ingest` takes tables; or {AS_IS}."
+            )
+    _refuse_suspicions(files)
+    return FolderNames(names, tuple(_describe_records(file) for file in files if file.records))
+
+
+def read_strings(folder: Path) -> set[str]:
+    """Return the folded strings of all `*.txt` of a folder that need not be there, whatever they look like."""
+    return {text for path in label_files(folder) for text in _read_file(path).names}
+
+
+def label_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that are read, sorted."""
+    return sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
+
+
+def is_label(text: str) -> bool:
+    """Tell whether a string can be a label, and so name a file."""
+    printable = 0 < len(text) <= MAX_LABEL_LENGTH and text.isprintable() and text == text.strip()
+    return printable and "/" not in text and not text.startswith(".") and len(text.encode()) <= _MAX_LABEL_BYTES
+
+
+def is_notice(path: Path) -> bool:
+    """Tell whether a file is one that lies beside lists, such as their licence."""
+    return path.stem.casefold() in _NOTICES
+
+
+def describe_no_folder(path: Path) -> str:
+    """Return what to do with a path that is no folder."""
+    if path.exists():
+        return (
+            f"{path} is a file, not a folder of <Label>.txt files: `python -m model ingest {path} DATA` takes tables."
+        )
+    return f"{path} is not a folder of <Label>.txt files."
+
+
+def describe_ignored(folder: Path) -> tuple[str, ...]:
+    """Return a sentence for each entry of a folder that is not read."""
+    entries = sorted(folder.iterdir())
+    ignored = [path for path in entries if not path.name.startswith(".") and (path.suffix != ".txt" or path.is_dir())]
+    sentences = [_describe_ignored(path) for path in islice(ignored, _MAX_SHOWN)]
+    if len(ignored) > _MAX_SHOWN:
+        sentences.append(f"{len(ignored) - _MAX_SHOWN} more entries of {folder} are ignored.")
+    return tuple(sentences)
+
+
+def _describe_ignored(path: Path) -> str:
+    if path.is_dir():
+        return f"{path} is ignored: folders inside the folder are not read."
+    if path.suffix.lower() == ".txt":
+        return f"{path} is ignored: rename it to {path.stem}.txt."
+    return f"{path} is ignored: only files called <Label>.txt are read; `ingest` takes tables."
+
+
+def _hint(folder: Path) -> str:
+    return f" Did you mean {folder / 'names'}?" if (folder / "names").is_dir() else ""
+
+
+def _read_file(path: Path) -> _LabelFile:
+    if not is_label(path.stem):
+        raise DataError(f"{path}: a label is 1 to {MAX_LABEL_LENGTH} printable characters without spaces around them.")
+    lines = list(_lines(path))
+    if not lines:
+        raise DataError(f"{path} is empty; a label needs at least {MIN_NAMES_PER_LABEL} names, one a line.")
+    names = [_fold_line(path, number, line) for number, line in lines]
+    suspicions = [(number, fault) for number, line in lines if (fault := find_suspicion(line))]
+    if is_header(lines[0][1]):
+        suspicions.insert(0, (lines[0][0], Fault.HEADER))
+    return _LabelFile(path, names, suspicions, [number for number, line in lines if holds_separator_or_digit(line)])
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, with their numbers."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8, or `ingest` the folder."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+
+
+def _fold_line(path: Path, number: int, line: str) -> str:
+    try:
+        return fold(line)
+    except InvalidNameError as error:
+        raise DataError(f"{path}, line {number}: {error}") from None
+
+
+def _refuse_suspicions(files: Sequence[_LabelFile]) -> None:
+    """Raise DataError for the first line that is hardly a name, with the number of all such lines."""
+    suspicious = [file for file in files if file.suspicions]
+    if not suspicious:
+        return
+    first = suspicious[0]
+    number, fault = first.suspicions[0]
+    n_lines = sum(len(file.suspicions) for file in suspicious)
+    reasons = Counter(fault for file in suspicious for _, fault in file.suspicions)
+    counts = ", ".join(f"{fault} {n}" for fault, n in reasons.most_common())
+    raise DataError(
+        f"{first.path}, line {number} holds {fault}; {n_lines} line(s) of {len(suspicious)} file(s) are hardly names "
+        f"({counts}): take them out, `ingest` the folder, or {AS_IS}."
+    )
+
+
+def _describe_records(file: _LabelFile) -> str:
+    return f"{file.path}, line {file.records[0]}: {len(file.records)} line(s) of the file hold a comma or digits."
