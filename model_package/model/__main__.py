@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from model.commands import answering, promotion, training
+from model.commands import answering, ingestion, promotion, training
 from model.errors import ModelError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # brackets in a help text are brackets
 )
 for command in (
+    ingestion.ingest,
     *(training.train, training.validate, training.evaluate),
     *(answering.predict, answering.explain, answering.similar),
     *(promotion.history, promotion.promote, promotion.rollback),

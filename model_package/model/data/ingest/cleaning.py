@@ -1,0 +1,141 @@
+"""Rows to the names of each label: what cannot be one is counted by reason, what is no list of names is refused."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from model.constants import MIN_NAMES_PER_LABEL
+from model.data.ingest.tables import Row
+from model.data.label_folder import AS_IS, is_label
+from model.data.line_checks import find_defect, find_suspicion, holds_separator_or_digit
+from model.data.manifest import MAX_PLACES, Refused
+from model.errors import DataError
+from model.utils import clean, fold_cleaned
+
+_MAX_LABELS = 10_000
+BAD_LABEL = "a label that cannot name a file"
+
+
+@dataclass
+class Refusals:
+    """Counts rows by why they were refused, and keeps where the first of each kind stand."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    places: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, place: str) -> None:
+        """Count a row."""
+        self.counts[reason] += 1
+        places = self.places.setdefault(reason, [])
+        if len(places) < MAX_PLACES:
+            places.append(place)
+
+    def extend(self, other: "Refusals", prefix: str) -> None:
+        """Count the rows of others too, whose places get a prefix."""
+        for reason, count in other.counts.items():
+            self.counts[reason] += count
+            places = self.places.setdefault(reason, [])
+            places += [f"{prefix}{place}" for place in other.places[reason][: MAX_PLACES - len(places)]]
+
+    def records(self) -> dict[str, Refused]:
+        """Return what a manifest holds, most frequent first."""
+        return {
+            reason: Refused(count=count, places=tuple(self.places[reason]))
+            for reason, count in self.counts.most_common()
+        }
+
+
+@dataclass
+class _Suspects:
+    """How many rows there are, how many look like no names, and where and why the first does not."""
+
+    rows: int = 0
+    suspects: int = 0
+    first: str = ""
+    reason: str = ""
+
+    def add(self, place: str, reason: str | None) -> None:
+        self.rows += 1
+        if reason:
+            if not self.suspects:
+                self.first, self.reason = place, reason
+            self.suspects += 1
+
+    @property
+    def prevail(self) -> bool:
+        return 2 * self.suspects > self.rows
+
+
+@dataclass
+class Cleaned:
+    """The clean spelling of each name by label and folded form, in the order of the source, and what was refused."""
+
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    refusals: Refusals = field(default_factory=Refusals)
+    rows: int = 0
+    taken: int = 0
+
+    @property
+    def repeated(self) -> int:
+        """How many rows hold a name that its label has by a row before."""
+        return self.taken - sum(map(len, self.names.values()))
+
+
+def clean_rows(rows: Iterable[Row], *, as_is: bool) -> Cleaned:
+    """Sort rows into names and refusals.
+
+    Raises:
+        DataError: most rows, or most of a label, are no names (unless `as_is`); or there are more labels than any
+            classifier has.
+    """
+    cleaned, everything, by_label = Cleaned(), _Suspects(), dict[str, _Suspects]()
+    for row in rows:
+        label = unicodedata.normalize("NFC", row.label.strip())
+        refusal = _refusal(row, label, as_is=as_is)
+        suspicion = refusal or (None if as_is else _describe_record(row.text))
+        everything.add(row.place, suspicion)
+        if not row.problem and is_label(label):
+            by_label.setdefault(label, _Suspects()).add(row.place, suspicion)
+        if len(by_label) > _MAX_LABELS:
+            raise DataError(f"There are more than {_MAX_LABELS} labels: --text and --label may be swapped.")
+        cleaned.rows += 1
+        if refusal:
+            cleaned.refusals.add(refusal, row.place)
+        else:
+            cleaned.taken += 1
+            spelling = clean(row.text)
+            cleaned.names.setdefault(label, {}).setdefault(fold_cleaned(spelling), spelling)
+    _refuse_tables(everything, by_label, as_is=as_is)
+    return cleaned
+
+
+def clean_strings(rows: Iterable[Row]) -> Cleaned:
+    """Sort rows of strings that need be no names, such as outliers, into those that can be read and refusals."""
+    return clean_rows((row._replace(problem="") for row in rows), as_is=True)
+
+
+def _refusal(row: Row, label: str, *, as_is: bool) -> str | None:
+    if row.problem and not (as_is and row.label):
+        return row.problem
+    if not is_label(label):
+        return BAD_LABEL
+    fault = find_defect(row.text) or (None if as_is else find_suspicion(row.text))
+    return fault.value if fault else None
+
+
+def _describe_record(text: str) -> str | None:
+    return "separators or digits" if holds_separator_or_digit(text) else None
+
+
+def _refuse_tables(everything: _Suspects, by_label: dict[str, _Suspects], *, as_is: bool) -> None:
+    """Raise DataError if most rows, or most of a label, are suspect."""
+    large = {label: found for label, found in by_label.items() if found.rows >= MIN_NAMES_PER_LABEL}
+    groups = {"rows": everything, **{f"rows of {label}": found for label, found in large.items()}}
+    for what, found in groups.items():
+        if found.prevail:
+            advice = "" if as_is else f"; {AS_IS}"
+            raise DataError(
+                f"line {found.first} holds {found.reason}: {found.suspects} of {found.rows} {what} are no names, so "
+                f"nothing is taken{advice}."
+            )

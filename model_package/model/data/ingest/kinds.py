@@ -1,0 +1,87 @@
+"""Tell what a file is by its first bytes, and what to do with one that is no table."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+
+from model.errors import DataError
+
+_HEAD_BYTES = 2**16
+
+
+class Kind(StrEnum):
+    """What can be read."""
+
+    DELIMITED = "delimited text"
+    NDJSON = "NDJSON"
+    PARQUET = "Parquet"
+
+
+_UNPACK = "unpack it first"
+_EXPORT = "save the sheet as CSV (UTF-8)"
+_WRITE_TABLE = "write the table as CSV, NDJSON or Parquet"
+_BINARY = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Office file", _EXPORT),
+    (b"\x1f\x8b", "a gzip archive", _UNPACK),
+    (b"BZh", "a bzip2 archive", _UNPACK),
+    (b"\xfd7zXZ", "an xz archive", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", _UNPACK),
+    (b"7z\xbc\xaf", "a 7z archive", _UNPACK),
+    (b"%PDF", "a PDF", _WRITE_TABLE),
+    (b"SQLite format 3\0", "an SQLite database", _WRITE_TABLE),
+    (b"ARROW1", "a Feather file", _WRITE_TABLE),
+    (b"Obj\x01", "an Avro file", _WRITE_TABLE),
+    (b"ORC", "an ORC file", _WRITE_TABLE),
+    (b"\x89PNG", "an image", _WRITE_TABLE),
+    (b"\xff\xd8\xff", "an image", _WRITE_TABLE),
+)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_HTML = re.compile(rb"\s*<(?:!doctype|html|\?xml|head|body|table)", re.IGNORECASE)
+
+_JSON_ARRAY = re.compile(rb"\s*\[\s*[{\[]")
+
+
+def detect_kind(path: Path, location: str, encoding: str | None = None) -> Kind:
+    """Return what kind of table a file is, of a known encoding or of one that is to be found out.
+
+    Raises:
+        DataError: it is empty, no table, or cannot be read; the sentence says what it is and what to do.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise DataError(f"{location} cannot be read: {error.strerror}.") from None
+    if head.startswith(b"PAR1"):
+        return Kind.PARQUET
+    if refusal := _describe_refusal(head) or (None if encoding else _describe_nul(head)):
+        raise DataError(f"{location} {refusal}.")
+    if path.suffix.lower() in {".ndjson", ".jsonl"} or head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        return Kind.NDJSON
+    return Kind.DELIMITED
+
+
+def _describe_refusal(head: bytes) -> str | None:
+    """Return what a file that cannot be read is, and what to do."""
+    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
+        return "is empty"
+    if head.startswith(b"PK\x03\x04"):
+        is_workbook = b"xl/" in head or b"[Content_Types].xml" in head
+        return f"is an Excel workbook: {_EXPORT}" if is_workbook else f"is a zip archive: {_UNPACK}"
+    for magic, what, remedy in _BINARY:
+        if head.startswith(magic):
+            return f"is {what}: {remedy}"
+    if _HTML.match(head.removeprefix(b"\xef\xbb\xbf")):
+        return f"is an HTML or XML page: {_WRITE_TABLE}"
+    if _JSON_ARRAY.match(head.removeprefix(b"\xef\xbb\xbf")):
+        return "is one JSON array: write one object a line (NDJSON), as `jq -c '.[]'` does"
+    return None
+
+
+def _describe_nul(head: bytes) -> str | None:
+    if b"\0" not in head or head.startswith(_UTF_16):
+        return None
+    halves = (head[::2].count(0), head[1::2].count(0))
+    if max(halves) > len(head) // 5 and min(halves) < len(head) // 50:
+        return "looks like UTF-16 without a byte order mark: save it as UTF-8, or name the encoding with --encoding"
+    return f"is a binary file: {_WRITE_TABLE}"
