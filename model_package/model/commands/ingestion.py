@@ -46,6 +46,7 @@ def ingest(
     if not ingested.is_new:
         console.print(f"Nothing new: snapshot {manifest.snapshot} of {data} holds all of this source already.")
         return
+    print_warnings([f"The given names of {label} are left out: it has no names." for label in manifest.left_out])
     console.print(
         f"{manifest.added} names added, {manifest.known} known before, {manifest.repeated} repeated in the source.\n"
         f"Snapshot {manifest.snapshot}: {sum(count.names for count in manifest.labels.values())} names of "

@@ -53,7 +53,11 @@ class LabelCount(_Record):
 
 
 class Manifest(_Record):
-    """What `manifest.json` holds. `files` maps each file of the snapshot to its SHA-256."""
+    """What `manifest.json` holds.
+
+    `left_out` are labels whose given names have no names to stand beside. `files` maps each file of the snapshot to its
+    SHA-256.
+    """
 
     schema_version: int = 1
     snapshot: str
@@ -61,6 +65,7 @@ class Manifest(_Record):
     parent: str | None
     replaces: bool
     source: SourceRecord
+    left_out: tuple[str, ...]
     rows: int
     added: int
     known: int

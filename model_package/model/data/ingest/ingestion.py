@@ -164,7 +164,9 @@ def _merge(data: Path, drop: Drop, options: Options) -> Ingested:
     newest = newest_snapshot(data)
     before = _fold_parts(read_parts(newest))
     after = {part: _merge_labels(labels, drop.parts.get(part), options) for part, labels in before.items()}
-    after[GIVEN_FOLDER] = {label: names for label, names in after[GIVEN_FOLDER].items() if label in after[NAMES_FOLDER]}
+    orphans = sorted(after[GIVEN_FOLDER].keys() - after[NAMES_FOLDER].keys())
+    for label in orphans:
+        del after[GIVEN_FOLDER][label]
     if newest and after == before:
         return Ingested(newest, read_manifest(newest), is_new=False, drop=drop)
     files = {
@@ -182,6 +184,7 @@ def _merge(data: Path, drop: Drop, options: Options) -> Ingested:
         parent=newest.name if newest else None,
         replaces=options.replace,
         source=drop.record,
+        left_out=tuple(orphans),
         rows=drop.names.rows,
         added=sum(map(len, drop.names.names.values())) - known,
         known=known,
