@@ -47,6 +47,10 @@ RUN_HERE = {
     "python -m model explain artifacts Kowalska",
     "python -m model similar artifacts Kowalska",
     "python -m model evaluate artifacts data/names",
+    "python -m model ingest names.csv my/data --text surname --label language",
+    "python -m model ingest feedback my/data",
+    "python -m model validate my/data",
+    "python -m model train my/bundle my/data --skip-small",
     "python -m model history",
     "python -m model promote data/names",
     "python -m api.request_log stats",
@@ -224,6 +228,24 @@ def test_own_labels_without_make(mine: str) -> None:
     assert version in _run("python -m model history", ("history", f"history {mine}/store"))
     promoted = _run("python -m model promote data/names", ("data/names", f"{mine}/names --store {mine}/store"))
     assert f"{version} is champion" in promoted
+
+
+def test_bring_your_data(mine: str, tmp_path: Path) -> None:
+    lists = {path.stem: path.read_text(encoding="utf-8").split() for path in Path(mine, "names").iterdir()}
+    rows = [f"{name};{label}" for label, names in lists.items() for name in names]
+    (tmp_path / "names.csv").write_text("\n".join(["Surname;Language", *rows]), encoding="utf-8")
+    (tmp_path / "feedback").mkdir()
+    (tmp_path / "feedback" / "Welsh.txt").write_text("Bevan\nPryce\n", encoding="utf-8")
+    here = ("my/", f"{tmp_path}/")
+    taken = _run("python -m model ingest names.csv my/data --text surname --label language", here, cwd=tmp_path)
+    assert "100 names added" in taken and "delimiter ;" in taken
+    assert "102 names of 5 labels" in _run("python -m model ingest feedback my/data", here, cwd=tmp_path)
+    once = ("train ", f"train --epochs 1 --store {tmp_path}/store ")
+    trained = _run("python -m model train my/bundle my/data --skip-small", here, once, cwd=tmp_path)
+    assert "Snapshot " in trained and "100 names of 4 labels" in trained
+    (tmp_path / "feedback" / "Welsh.txt").write_text("\n".join(f"Ap{a}wyn" for a in "bcdfghjk"), encoding="utf-8")
+    _run("python -m model ingest feedback my/data", here, cwd=tmp_path)
+    assert "110 names" in _run("python -m model validate my/data", here)
 
 
 def test_the_shipped_bundle_answers_on_the_command_line() -> None:

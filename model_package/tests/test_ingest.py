@@ -261,6 +261,13 @@ def test_a_source_is_not_taken_twice_but_again_after_it_was_replaced(drop: Drop,
     assert not drop(PLAIN, replace=True).is_new
 
 
+def test_labels_that_differ_in_case_only_are_told(drop: Drop, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drop(PLAIN)
+    (data.parent / "more.csv").write_text("name,label\nAbel,german\n")
+    app(["ingest", str(data.parent / "more.csv"), str(data)], standalone_mode=False)
+    assert "warning: German and german differ in case only." in capsys.readouterr().err
+
+
 def test_the_command_says_that_there_is_nothing_new(drop: Drop, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drop(PLAIN)
     app(["ingest", str(data.parent / "drop.csv"), str(data)], standalone_mode=False)

@@ -9,6 +9,8 @@ from model.commands.data_folder import AsIsOption, print_warnings
 from model.commands.terminal import console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from model.data.ingest.ingestion import Drop
     from model.data.manifest import Manifest
 
@@ -46,6 +48,7 @@ def ingest(
     if not ingested.is_new:
         console.print(f"Nothing new: snapshot {manifest.snapshot} of {data} holds all of this source already.")
         return
+    print_warnings(_describe_similar(manifest.labels))
     print_warnings([f"The given names of {label} are left out: it has no names." for label in manifest.left_out])
     console.print(
         f"{manifest.added} names added, {manifest.known} known before, {manifest.repeated} repeated in the source.\n"
@@ -67,6 +70,14 @@ def _print_drop(drop: "Drop") -> None:
     for reason, refused in drop.refused().items():
         places = ", ".join(refused.places[:_MAX_PLACES]) + (", ..." if refused.count > _MAX_PLACES else "")
         console.print(f"{refused.count} refused: {reason} (line {places}).")
+
+
+def _describe_similar(labels: "Iterable[str]") -> list[str]:
+    """Tell of labels that are one but for case: most likely one was mistyped."""
+    by_form: dict[str, list[str]] = {}
+    for label in labels:
+        by_form.setdefault(label.casefold(), []).append(label)
+    return [f"{' and '.join(alike)} differ in case only." for alike in by_form.values() if len(alike) > 1]
 
 
 def _describe_parent(manifest: "Manifest") -> str:
