@@ -259,6 +259,7 @@ def test_a_source_is_not_taken_twice_but_again_after_it_was_replaced(drop: Drop,
     assert drop(PLAIN).is_new
     assert drop(PLAIN, replace=True).is_new
     assert not drop(PLAIN, replace=True).is_new
+    assert drop(_csv([HEADER, *reversed(ROWS)]), "ranked otherwise.csv", replace=True).is_new
 
 
 def test_labels_that_differ_in_case_only_are_told(drop: Drop, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

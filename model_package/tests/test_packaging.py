@@ -78,6 +78,13 @@ def test_answers_need_no_training_library(bundle: Path, command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_table_is_taken_in_without_extras_and_training_libraries(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("name,label\nRossi,Italian\n", encoding="utf-8")
+    code = _command_line(*TRAINING_ONLY, *EXTRA, "pyarrow", "fsspec")
+    done = _python(code, "ingest", tmp_path / "names.csv", tmp_path / "data")
+    assert "1 names added" in done.stdout, done.stderr
+
+
 def test_a_wheel_holds_every_module_and_the_type_marker(tmp_path: Path) -> None:
     code = (
         "import os, sys; from setuptools import build_meta; os.chdir(sys.argv[1]); build_meta.build_wheel(sys.argv[2])"

@@ -61,7 +61,6 @@ def train(
     from model.data.splitting import split_corpus
     from model.export import save_bundle
     from model.registry import tracking
-    from model.registry.store import Store
     from model.training import train as fit
 
     if mlflow:
@@ -81,6 +80,14 @@ def train(
     console.print(_metrics_table(metadata.metrics))
     console.print(_describe_result(result, metadata.metrics["validation"]["accuracy"]))
     console.print(f"Bundle {metadata.version} written to {bundle}.")
+    _keep(bundle, store, mlflow)
+
+
+def _keep(bundle: Path, store: Path, mlflow: str | None) -> None:
+    """Add a bundle to the store, and record the store in MLflow if a URI is given."""
+    from model.registry import tracking
+    from model.registry.store import Store
+
     Store(store).add(bundle)
     console.print(f"Added to {store}.")
     if mlflow:

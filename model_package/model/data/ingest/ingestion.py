@@ -167,13 +167,14 @@ def _merge(data: Path, drop: Drop, options: Options) -> Ingested:
     orphans = sorted(after[GIVEN_FOLDER].keys() - after[NAMES_FOLDER].keys())
     for label in orphans:
         del after[GIVEN_FOLDER][label]
-    if newest and after == before:
-        return Ingested(newest, read_manifest(newest), is_new=False, drop=drop)
     files = {
         f"{part}/{label}.txt": "".join(f"{name}\n" for name in names.values()).encode()
         for part, labels in after.items()
         for label, names in labels.items()
     }
+    hashes = {path: hash_bytes(content) for path, content in files.items()}
+    if newest and (manifest := read_manifest(newest)).files == hashes:
+        return Ingested(newest, manifest, is_new=False, drop=drop)
     name, created_at = name_snapshot(data, drop.record.sha256)
     known = sum(
         len(names.keys() & before[NAMES_FOLDER].get(label, {}).keys()) for label, names in drop.names.names.items()
@@ -191,7 +192,7 @@ def _merge(data: Path, drop: Drop, options: Options) -> Ingested:
         repeated=drop.names.repeated,
         refused=drop.refused(),
         labels=_count_labels(after[NAMES_FOLDER], before[NAMES_FOLDER]),
-        files={path: hash_bytes(content) for path, content in files.items()},
+        files=hashes,
     )
     return Ingested(write_snapshot(data, manifest, files), manifest, is_new=True, drop=drop)
 
