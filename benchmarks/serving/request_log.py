@@ -1,20 +1,21 @@
 """What the request log costs the service: its CPU time with the log off, fast, strict, and fast with a PostgreSQL.
 
-Run `python benchmarks/serving/request_log.py [--rounds 5] [--seconds 3]`; prints Markdown. The modes take turns, as in
-bench.py; a ratio is to the log switched off in the same round. What a request leaves to be written or shipped later
-counts too: a figure is taken once the service is idle again. PostgreSQL has the client's core and is not counted.
+Run `python benchmarks/serving/request_log.py [--rounds 8] [--seconds 1]`; prints Markdown. All modes run side by side
+on one core and take turns of seconds, so that what else the machine does strikes all; a ratio is to the log switched
+off in the same turn. What a request leaves to be written or shipped later counts too: a figure is taken once the
+service is idle again. PostgreSQL has the client's core and is not counted.
 """
 
 import argparse
 import statistics
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from load import CONNECTIONS, require_wrk
+from load import CONNECTIONS, Names, require_wrk
 from processes import CLIENT_CORE, on_core
-from rounds import Figures, measure
-from servers import ROOT, SERVICE, Server
+from rounds import Figures, measure_batches, measure_load
+from servers import ROOT, SERVICE, Running, Server, running
 
 from api.request_log.migrating import migrate
 from api.tests.postgresql import PostgreSQL
@@ -52,45 +53,57 @@ def microseconds(figures: Figures) -> dict[str, float]:
     return found | {LISTS: 1e6 / figures.batch_names_per_cpu_second}
 
 
-def print_table(rounds: Iterable[dict[str, dict[str, float]]]) -> None:
-    """Print medians, and of the ratios to `OFF` the median, the lowest and the highest."""
-    rounds = list(rounds)
+def take_turns(
+    processes: Iterable[Running], predictor: Predictor, rounds: int, seconds: int
+) -> list[dict[str, dict[str, float]]]:
+    """Return what each process took in each round."""
+    names = {process.server.name: (process, Names()) for process in processes}
+    found: list[dict[str, dict[str, float]]] = []
+    for number in range(1, rounds + 1):
+        print(f"round {number} of {rounds}", flush=True)
+        seen = {name: Figures(0, 0) for name in names}
+        for connections in CONNECTIONS:
+            for name, (process, left) in names.items():
+                route = process.server.routes[0]
+                measure_load(process, route, left, seen[name], seconds=seconds, connections=connections)
+        for name, (process, left) in names.items():
+            measure_batches(process, left, predictor, seen[name])
+        found.append({name: microseconds(figures) for name, figures in seen.items()})
+    return found
+
+
+def print_table(rounds: Sequence[dict[str, dict[str, float]]]) -> None:
+    """Print medians, and of the ratios to `OFF` the median and the quartiles."""
     modes = list(rounds[0])
     print("| CPU µs per request | " + " | ".join(modes) + " |")
     print("|---|" + "---|" * len(modes))
     for key in rounds[0][OFF]:
         cells = [f"{statistics.median(seen[OFF][key] for seen in rounds):.1f}"]
         for mode in modes[1:]:
-            ratios = sorted(seen[mode][key] / seen[OFF][key] for seen in rounds)
+            low, ratio, high = statistics.quantiles(seen[mode][key] / seen[OFF][key] for seen in rounds)
             median = statistics.median(seen[mode][key] for seen in rounds)
-            cells.append(f"{median:.1f}: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+            cells.append(f"{median:.1f}: {ratio:.2f} ({low:.2f} to {high:.2f})")
         print(f"| {key} | " + " | ".join(cells) + " |")
 
 
 def main() -> None:
     """Measure all modes in turn and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of load with each number of connections and round")
-    parser.add_argument("--modes", nargs="+", default=[OFF, FAST, STRICT, SHIPPED])
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--seconds", type=int, default=1, help="of load with each number of connections and round")
     arguments = parser.parse_args()
     require_wrk()
     predictor = Predictor.load(ROOT / "artifacts")
-    rounds: list[dict[str, dict[str, float]]] = []
-    with database() as url:
+    with database() as url, ExitStack() as stack:
         servers = [
             service(OFF, "off"),
             service(FAST, "fast"),
             service(STRICT, "strict"),
             service(SHIPPED, "fast", DATABASE_URL=url),
         ]
-        for _ in range(arguments.rounds):
-            rounds.append({})
-            for server in servers:
-                if server.name in arguments.modes:
-                    figures = measure(server, predictor, arguments.seconds, CONNECTIONS)
-                    rounds[-1][server.name] = microseconds(figures)
-                    print(server.name, {key: round(value, 1) for key, value in rounds[-1][server.name].items()})
+        processes = [stack.enter_context(running(server)) for server in servers]
+        take_turns(processes, predictor, 1, 1)  # to warm up
+        rounds = take_turns(processes, predictor, arguments.rounds, arguments.seconds)
     print_table(rounds)
 
 

@@ -40,9 +40,9 @@ def measure(server: Server, predictor: Predictor, seconds: int, connections: Seq
         figures = Figures(process.first_answer_seconds, resident_bytes(process.process.pid))
         for route in server.routes:
             for number in connections:
-                _load(process, route, names, figures, seconds=seconds, connections=number)
+                measure_load(process, route, names, figures, seconds=seconds, connections=number)
         if server.answers_lists:
-            _measure_batches(process, names, predictor, figures)
+            measure_batches(process, names, predictor, figures)
         return figures
 
 
@@ -55,7 +55,10 @@ def _check(process: Running, predictor: Predictor) -> None:
         raise RuntimeError(f"it answers {text:.200} where the predictor answers {expected.labels}")
 
 
-def _load(process: Running, route: Route, names: Names, figures: Figures, *, seconds: int, connections: int) -> None:
+def measure_load(
+    process: Running, route: Route, names: Names, figures: Figures, *, seconds: int, connections: int
+) -> None:
+    """Load a route; what it leaves to be done later counts too. Raises RuntimeError if a request fails."""
     before = cpu_seconds(process.process.pid)
     load = run_wrk(process.port, route, names.skip(0), seconds, connections=connections)
     wait_until_idle(process.process.pid)
@@ -67,7 +70,7 @@ def _load(process: Running, route: Route, names: Names, figures: Figures, *, sec
     figures.cpu[f"{route.path} {connections}"] = cpu / load.requests
 
 
-def _measure_batches(process: Running, names: Names, predictor: Predictor, figures: Figures) -> None:
+def measure_batches(process: Running, names: Names, predictor: Predictor, figures: Figures) -> None:
     """Send lists of names, and let the predictor answer the same in this process."""
     batches = [names.take(BATCH) for _ in range(BATCHES)]
     bodies = [BATCH_ROUTE.body.replace("NAMES", json.dumps(batch)) for batch in batches]
