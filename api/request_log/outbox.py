@@ -15,7 +15,8 @@ from api.errors import RequestLogFullError
 from api.request_log.log_metrics import RequestLogMetrics
 from api.request_log.loss import AcceptedRows, dead_writers
 from api.request_log.names import NameKeeper
-from api.request_log.outbox_file import FILE, is_broken, open_for_writing, set_aside
+from api.request_log.outbox_file import FILE, empty_journal, is_broken, is_full, open_for_writing, set_aside, shrink
+from api.request_log.reserve import Reserve
 from api.request_log.rows import TABLES, Entry, Row, Table
 
 logger = logging.getLogger("api")
@@ -27,6 +28,8 @@ _MAX_GROUP = 5_000
 """Rows of one commit."""
 _MAX_GROUP_WHILE_FAILING = 500
 _STATEMENT_ROWS = (512, 64, 8, 1)
+_DELETED_ROWS_WHILE_FULL = 50
+"""Rows that are deleted at once where the disk has no more room than the reserve."""
 _MAX_QUEUED = 10_000
 """Rows in memory; who adds more waits for a commit."""
 _LOST = "lost"
@@ -69,7 +72,8 @@ class Outbox:
         self._strict = strict
         self._refuse = refuse
         self._max_bytes = max_bytes
-        self._accepted = AcceptedRows(directory)
+        self._reserve = Reserve(directory)
+        self._accepted = self._count_accepted(directory)
         self._n_settled = 0  # of the accepted rows: committed, or given up with whoever waited for them
         self._queue: deque[_Queued] = deque()
         self._group: list[_Queued] = []
@@ -133,6 +137,14 @@ class Outbox:
             logger.error("request log: rows were not written", extra={"rows": n_left})
         self._accepted.close(settled=not n_left)
 
+    def _count_accepted(self, directory: Path) -> AcceptedRows:
+        try:
+            return AcceptedRows(directory)
+        except OSError:
+            if not self._reserve.release():
+                raise
+        return AcceptedRows(directory)
+
     def _admits(self, entry: Entry) -> bool:
         """Tell whether an entry may be queued; one that may not is counted. Raises RequestLogFullError."""
         if not self._failing:
@@ -177,12 +189,17 @@ class Outbox:
         while self._deletions:
             self._delete(connection, *self._deletions[0])
             self._deletions.popleft()
-        while self._take_group() or self._failing:  # an empty commit tells whether there is room again
+        if self._failing:
+            empty_journal(connection)
+        if not self._reserve.is_taken:
+            shrink(connection)  # for the room that it needs, if the disk was full
+            self._reserve.take()
+        most = _MAX_GROUP_WHILE_FAILING if self._failing else _MAX_GROUP
+        while self._take_group(most) or self._failing:  # an empty commit tells whether there is room again
             self._commit(connection)
 
-    def _take_group(self) -> bool:
+    def _take_group(self, most: int) -> bool:
         n_rows = 0
-        most = _MAX_GROUP_WHILE_FAILING if self._failing else _MAX_GROUP
         while self._queue and (not n_rows or n_rows + self._queue[0][0].n_rows <= most):
             self._group.append(self._queue.popleft())
             n_rows += self._group[-1][0].n_rows
@@ -213,16 +230,24 @@ class Outbox:
         _resolve(group, None)
 
     def _delete(self, connection: sqlite3.Connection, table: str, ids: Sequence[str], done: "Future[None]") -> None:
-        connection.execute("BEGIN IMMEDIATE")
+        if done.cancelled():
+            return
         try:
-            cursor = connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row_id,) for row_id in ids])  # noqa: S608
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        self._metrics.n_outbox_rows -= cursor.rowcount
+            self._metrics.n_outbox_rows -= _delete_rows(connection, table, ids)
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+            self._delete_on_full_disk(connection, table, ids)
         done.set_result(None)
+
+    def _delete_on_full_disk(self, connection: sqlite3.Connection, table: str, ids: Sequence[str]) -> None:
+        """Delete rows with the room of the reserve, and give theirs back to the disk."""
+        self._reserve.release()
+        for start in range(0, len(ids), _DELETED_ROWS_WHILE_FULL):
+            empty_journal(connection)
+            some = ids[start : start + _DELETED_ROWS_WHILE_FULL]
+            self._metrics.n_outbox_rows -= _delete_rows(connection, table, some)
+        shrink(connection)
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file, a new one if it is broken, and count what dead processes have lost."""
@@ -278,6 +303,8 @@ class Outbox:
         self._metrics.fail("commit", error)
         if is_broken(error):
             self._disconnect()
+        if not self._connection:
+            self._reserve.release()  # the disk may have no room to open the file
         queued, self._group = self._group, []
         while self._queue:
             queued.append(self._queue.popleft())
@@ -304,6 +331,19 @@ def _insert(connection: sqlite3.Connection, table: Table, rows: Sequence[Row]) -
         values = list(chain.from_iterable(rows[start : start + n_rows]))
         connection.execute(table.insert(n_rows), values)
         start += n_rows
+
+
+def _delete_rows(connection: sqlite3.Connection, table: str, ids: Sequence[str]) -> int:
+    """Delete rows in a transaction; return their number."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        cursor = connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row_id,) for row_id in ids])  # noqa: S608
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return cursor.rowcount
 
 
 def _resolve(group: Sequence[_Queued], error: Callable[[], Exception] | None) -> None:

@@ -16,6 +16,8 @@ FILE = "request_log.sqlite"
 BUSY_SECONDS = 10.0
 """How long one process waits for another that writes to the file."""
 _JOURNAL_BYTES = 16 * 1024 * 1024
+_SHRUNK_PAGES = 256
+"""Unused pages that are given back at once."""
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PRIMARY_CODE = 0xFF
 _MIGRATE = "import sys; from api.request_log.migrating import migrate; migrate(sys.argv[1])"
@@ -29,6 +31,22 @@ class OutboxFileError(Exception):
 def is_broken(error: Exception) -> bool:
     """Tell whether an error of SQLite means that the file is damaged."""
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _BROKEN
+
+
+def is_full(error: Exception) -> bool:
+    """Tell whether an error of SQLite means that it has no room."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+
+
+def empty_journal(connection: sqlite3.Connection) -> None:
+    """Move the journal's pages into the file, and give its room back to the disk; not while others read."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def shrink(connection: sqlite3.Connection) -> None:
+    """Give some unused pages, and the journal's room, back to the disk."""
+    connection.execute(f"PRAGMA incremental_vacuum({_SHRUNK_PAGES})").fetchall()
+    empty_journal(connection)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -107,10 +107,18 @@ class Shipper:
                 return 0
             n_rejected = self._insert(database, table, rows)
         ids = [str(row[0]) for row in rows]
-        self._outbox.delete(table.name, ids).result(_DELETE_SECONDS)
+        self._delete(table, ids)
         self._metrics.shipped.inc(len(rows) - n_rejected)
         self._metrics.ship_seconds.observe(time.perf_counter() - started)
         return len(rows)
+
+    def _delete(self, table: Table, ids: Sequence[str]) -> None:
+        """Delete shipped rows. Raises TimeoutError: they cannot be deleted now, and are shipped again."""
+        done = self._outbox.delete(table.name, ids)
+        try:
+            done.result(_DELETE_SECONDS)
+        finally:
+            done.cancel()
 
     def _connect(self) -> psycopg.Connection:
         """Connect, and see that the schema fits. Raises SchemaError or what psycopg does."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -248,6 +248,58 @@ def test_a_full_log_never_ends_the_service(bundle: Path, tmp_path: Path, policy:
             )
             assert '"status":503' in stream.text or stream.status_code == 503
         assert stop(server) == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MiB of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a disk that is small enough to fill")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def _fill(disk: Path) -> None:
+    with contextlib.suppress(OSError), (disk / "another").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def test_rows_can_be_deleted_from_a_full_disk(small_disk: Path) -> None:
+    directory = small_disk / "outbox"
+    with outbox(directory, refuse=True) as running:
+        n_taken = next(n for n in count() if not running.takes("J" * 100))
+        _fill(small_disk)
+        ids = [row["id"] for row in read_rows(directory, "feedback")]
+        assert len(ids) == n_taken
+        running.outbox.delete("feedback", ids[: n_taken // 2]).result(20)
+        until(running.takes)
+    assert n_rows(directory) == n_taken - n_taken // 2 + 1
+
+
+def test_an_outbox_opens_on_a_full_disk(small_disk: Path) -> None:
+    directory = small_disk / "outbox"
+    with outbox(directory) as running:
+        running.put(n=1000)
+    _fill(small_disk)
+    with outbox(directory) as running:
+        running.outbox.delete("feedback", [row["id"] for row in read_rows(directory, "feedback")]).result(20)
+    assert n_rows(directory) == 0
+
+
+def test_deletions_that_nobody_waits_for_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with outbox(tmp_path) as running:
+        running.put()
+        (row,) = read_rows(tmp_path, "feedback")
+        deletion: Future[None] = Future()
+        deletion.cancel()
+        monkeypatch.setattr("api.request_log.outbox.Future", lambda: deletion)
+        running.outbox.delete("feedback", [row["id"]])
+        running.put()
+    assert n_rows(tmp_path) == 2
 
 
 # --- the thread
