@@ -18,8 +18,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-oldest test-clients test-pages scan fuzz attack attack-proxies train validate lint docs bench \
-	bench-peers image dist e2e data lock clean
+.PHONY: help serve test test-oldest test-clients test-pages scan fuzz attack attack-proxies durability train validate lint docs \
+	bench bench-peers image dist e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -55,6 +55,12 @@ attack: $(VENV)/.dev ## Compare how the service frames ATTACK broken requests wi
 
 attack-proxies: $(VENV)/.dev ## Smuggle requests past nginx and Caddy, which Debian's packages bring, and check other clients' answers
 	@$(BIN)/python -m tests.attack.smuggling
+
+durability: $(VENV)/.dev ## Stop the database, kill the service, fill its disk and look for names outside the request log (needs PostgreSQL and root)
+	@$(BIN)/python -m tests.durability.outage --minutes 1
+	@$(BIN)/python -m tests.durability.kills --kills 5
+	@$(BIN)/python -m tests.durability.disk
+	@$(BIN)/python -m tests.durability.canaries --names 1000
 
 train: $(VENV)/.dev ## Train on DATA, write the bundle to BUNDLE and add it to STORE
 	@$(BIN)/python -m model train "$(BUNDLE)" "$(DATA)" --store "$(STORE)"

@@ -1,0 +1,1 @@
+"""What the request log keeps when the database is away, the process is killed or the disk is full."""
