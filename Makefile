@@ -18,8 +18,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help serve test test-oldest test-clients test-pages scan fuzz attack attack-proxies durability train validate lint docs \
-	bench bench-peers image dist e2e data lock clean
+.PHONY: help serve test test-oldest test-clients test-pages test-monitoring scan fuzz attack attack-proxies durability train validate \
+	lint docs bench bench-peers image dist e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -35,6 +35,9 @@ test-oldest: $(VENV)/.dev build/oldest/.installed ## Run the tests of the server
 
 test-clients: $(VENV)/.serve build/clients-venv/.installed ## Let the clients of Triton and KServe ask the service (Python up to 3.13)
 	@build/clients-venv/bin/pytest -o filterwarnings=default tests/clients
+
+test-monitoring: $(VENV)/.dev ## Try the alerts with promtool, and the dashboard's queries on a real Prometheus
+	@$(BIN)/pytest --numprocesses auto tests/monitoring
 
 test-pages: $(VENV)/.serve build/pages-venv/.installed ## Open the pages in headless Chromium, without a network (needs chromium and chromedriver)
 	@build/pages-venv/bin/pytest -o filterwarnings=default tests/pages
