@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     ] = ()
     """JSON list of the addresses or networks whose X-Forwarded-For is believed; "*", not in production, is any."""
     request_log: RequestLogMode = RequestLogMode.FAST
-    """Record requests: off; fast, where a kill can lose the last 50 ms; strict, where answers wait for a commit."""
+    """Record requests: off; fast, where a kill can lose the last commit; strict, where answers wait for theirs."""
     request_log_dir: Path = Path("request_log")
     """Folder of the outbox, the SQLite file that rows are written to first; the image sets /data."""
     database_url: SecretStr = SecretStr("")

@@ -1,4 +1,4 @@
-"""How many rows a process lost when it was killed: counted in a mapped file, which outlives its process."""
+"""How many rows a process lost when it was killed: what it promised to write is counted in a file that outlives it."""
 
 import mmap
 import os
@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 
 if sys.platform != "win32":  # there nobody can tell whether a process lives, and losses are not counted
     import fcntl
@@ -15,8 +16,8 @@ _NUMBER = struct.Struct("<Q")
 _PATTERN = "writer-*.count"
 
 
-class AcceptedRows:
-    """The number of rows that this process has accepted, in a file of its own; locked for as long as it lives."""
+class PromisedRows:
+    """The number of rows that no answer of this process waits for, in a mapped file; locked while the process lives."""
 
     def __init__(self, directory: Path) -> None:
         """Make the file. Raises OSError."""
@@ -34,15 +35,17 @@ class AcceptedRows:
             os.close(self._descriptor)
             unlocked.unlink(missing_ok=True)
             raise
-        self.total = 0
+        self._total = 0
+        self._lock = Lock()
 
     def add(self, n_rows: int) -> None:
         """Count rows; from now on a kill does not hide them."""
-        self.total += n_rows
-        _NUMBER.pack_into(self._map, 0, self.total)
+        with self._lock:
+            self._total += n_rows
+            _NUMBER.pack_into(self._map, 0, self._total)
 
     def close(self, *, settled: bool) -> None:
-        """Let go of the file; it goes if all rows are settled, else the next start counts what was lost."""
+        """Let go of the file; it is deleted if all rows are settled, else the next start counts what was lost."""
         self._map.close()
         if settled:
             self._path.unlink(missing_ok=True)
@@ -50,7 +53,7 @@ class AcceptedRows:
 
 
 def dead_writers(directory: Path) -> Iterator[tuple[str, int, Path]]:
-    """Yield the id, the number of accepted rows and the file of each process that ended without closing its file."""
+    """Yield the id, the number of promised rows and the file of each process that ended without closing its file."""
     if sys.platform == "win32":
         return
     for path in sorted(directory.glob(_PATTERN)):

@@ -5,19 +5,27 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from itertools import chain, groupby
 from pathlib import Path
 from threading import Event, Thread
 
 from api.errors import RequestLogFullError
 from api.request_log.log_metrics import RequestLogMetrics
-from api.request_log.loss import AcceptedRows, dead_writers
+from api.request_log.loss import PromisedRows, dead_writers
 from api.request_log.names import NameKeeper
 from api.request_log.outbox_file import FILE, empty_journal, is_broken, is_full, open_for_writing, set_aside, shrink
 from api.request_log.reserve import Reserve
 from api.request_log.rows import TABLES, Entry, Row, Table
+from api.request_log.transactions import (
+    count_rows,
+    delete_rows,
+    insert_rows,
+    settle,
+    take_losses,
+    transaction,
+    try_room,
+)
 
 logger = logging.getLogger("api")
 
@@ -27,13 +35,10 @@ _RETRY_SECONDS = 0.5
 _MAX_GROUP = 5_000
 """Rows of one commit."""
 _MAX_GROUP_WHILE_FAILING = 500
-_STATEMENT_ROWS = (512, 64, 8, 1)
 _DELETED_ROWS_WHILE_FULL = 50
 """Rows that are deleted at once where the disk has no more room than the reserve."""
 _MAX_QUEUED = 10_000
 """Rows in memory; who adds more waits for a commit."""
-_LOST = "lost"
-"""In the place of a writer's id: rows that writers before this one lost."""
 
 _Waiter = asyncio.Future[None]
 _Queued = tuple[Entry, _Waiter | None]
@@ -52,7 +57,7 @@ class Outbox:
         refuse: bool,
         max_bytes: int,
     ) -> None:
-        """Make the folder and the count of accepted rows in it.
+        """Make the folder and the count of promised rows in it.
 
         Args:
             directory: of the file.
@@ -73,8 +78,10 @@ class Outbox:
         self._refuse = refuse
         self._max_bytes = max_bytes
         self._reserve = Reserve(directory)
-        self._accepted = self._count_accepted(directory)
-        self._n_settled = 0  # of the accepted rows: committed, or given up with whoever waited for them
+        self._promised = self._count_promised(directory)
+        self._n_kept = 0  # of the promised rows: committed
+        self._n_accepted = 0  # counted by the event loop alone
+        self._n_settled = 0  # of the accepted rows, by the writer alone: committed, or given up
         self._queue: deque[_Queued] = deque()
         self._group: list[_Queued] = []
         self._deletions: deque[tuple[str, Sequence[str], Future[None]]] = deque()
@@ -87,7 +94,7 @@ class Outbox:
     @property
     def n_pending(self) -> int:
         """Rows that are accepted and not yet settled."""
-        return self._accepted.total - self._n_settled
+        return self._n_accepted - self._n_settled
 
     @property
     def is_open(self) -> bool:
@@ -135,15 +142,15 @@ class Outbox:
         n_left = self.n_pending
         if n_left:
             logger.error("request log: rows were not written", extra={"rows": n_left})
-        self._accepted.close(settled=not n_left)
+        self._promised.close(settled=not n_left)
 
-    def _count_accepted(self, directory: Path) -> AcceptedRows:
+    def _count_promised(self, directory: Path) -> PromisedRows:
         try:
-            return AcceptedRows(directory)
+            return PromisedRows(directory)
         except OSError:
             if not self._reserve.release():
                 raise
-        return AcceptedRows(directory)
+        return PromisedRows(directory)
 
     def _admits(self, entry: Entry) -> bool:
         """Tell whether an entry may be queued; one that may not is counted. Raises RequestLogFullError."""
@@ -158,7 +165,9 @@ class Outbox:
         return False
 
     def _enqueue(self, entry: Entry, waiter: _Waiter | None) -> None:
-        self._accepted.add(entry.n_rows)
+        self._n_accepted += entry.n_rows
+        if waiter is None:
+            self._promised.add(entry.n_rows)
         self._queue.append((entry, waiter))
         if not self._wake.is_set():
             self._wake.set()
@@ -191,12 +200,14 @@ class Outbox:
             self._deletions.popleft()
         if self._failing:
             empty_journal(connection)
+            try_room(connection)
         if not self._reserve.is_taken:
             shrink(connection)  # for the room that it needs, if the disk was full
             self._reserve.take()
         most = _MAX_GROUP_WHILE_FAILING if self._failing else _MAX_GROUP
-        while self._take_group(most) or self._failing:  # an empty commit tells whether there is room again
+        while self._take_group(most):
             self._commit(connection)
+        self._recover()
 
     def _take_group(self, most: int) -> bool:
         n_rows = 0
@@ -207,33 +218,40 @@ class Outbox:
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         started = time.perf_counter()
-        n_rows = 0
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for table, queued in groupby(self._group, lambda queued: queued[0].table):
-                rows = [row for entry, _ in queued for row in entry.rows(self._keeper)]
-                _insert(connection, table, rows)
-                n_rows += len(rows)
-            total = self._n_settled + n_rows
-            connection.execute("INSERT OR REPLACE INTO outbox_writer VALUES (?, ?)", (self._accepted.writer, total))
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        rows = {table: [row for entry in entries for row in self._build(entry)] for table, entries in self._by_table()}
+        n_kept = self._n_kept + sum(entry.n_rows for entry, waiter in self._group if waiter is None)
+        with transaction(connection):
+            for table, some in rows.items():
+                insert_rows(connection, table, some)
+            settle(connection, self._promised.writer, n_kept)
+        n_rows = sum(map(len, rows.values()))
         self._metrics.commit_seconds.observe(time.perf_counter() - started)
         self._metrics.written.inc(n_rows)
         self._metrics.n_outbox_rows += n_rows
-        self._recover()
         group, self._group = self._group, []
-        self._n_settled = total
+        self._n_kept = n_kept
+        self._n_settled += sum(entry.n_rows for entry, _ in group)
         _resolve(group, None)
+
+    def _by_table(self) -> Iterator[tuple[Table, list[Entry]]]:
+        for table in TABLES:
+            if entries := [entry for entry, _ in self._group if entry.table is table]:
+                yield table, entries
+
+    def _build(self, entry: Entry) -> Sequence[Row]:
+        """Return the rows of an entry; one that cannot be built must not hold up those behind it."""
+        try:
+            return list(entry.rows(self._keeper))
+        except Exception as error:  # noqa: BLE001 - a fault of ours, whatever it is
+            logger.error("request log: a row cannot be built", extra={"error": type(error).__name__})  # noqa: TRY400
+            self._metrics.skipped.inc(entry.n_rows)
+            return ()
 
     def _delete(self, connection: sqlite3.Connection, table: str, ids: Sequence[str], done: "Future[None]") -> None:
         if done.cancelled():
             return
         try:
-            self._metrics.n_outbox_rows -= _delete_rows(connection, table, ids)
+            self._metrics.n_outbox_rows -= delete_rows(connection, table, ids)
         except sqlite3.Error as error:
             if not is_full(error):
                 raise
@@ -246,7 +264,7 @@ class Outbox:
         for start in range(0, len(ids), _DELETED_ROWS_WHILE_FULL):
             empty_journal(connection)
             some = ids[start : start + _DELETED_ROWS_WHILE_FULL]
-            self._metrics.n_outbox_rows -= _delete_rows(connection, table, some)
+            self._metrics.n_outbox_rows -= delete_rows(connection, table, some)
         shrink(connection)
 
     def _connect(self) -> sqlite3.Connection:
@@ -259,9 +277,11 @@ class Outbox:
             self._set_aside()
             connection = open_for_writing(self.path, durable=self._strict, max_bytes=self._max_bytes)
         self._connection = connection
-        self._count_losses(connection)
-        counts = [f"(SELECT count(*) FROM {table.name})" for table in TABLES]  # noqa: S608
-        (self._metrics.n_outbox_rows,) = connection.execute(f"SELECT {' + '.join(counts)}").fetchone()
+        total, n_lost = take_losses(connection, self.path.parent)
+        self._metrics.lost.inc(total)
+        if n_lost:
+            logger.error("request log: rows were lost when the process was killed", extra={"rows": n_lost})
+        self._metrics.n_outbox_rows = count_rows(connection)
         return connection
 
     def _disconnect(self) -> None:
@@ -277,23 +297,6 @@ class Outbox:
         logger.error("request log: the file is damaged; it is kept, and a new one begins", extra={"kept": kept.name})
         for _, _, path in dead_writers(self.path.parent):
             path.unlink(missing_ok=True)
-
-    def _count_losses(self, connection: sqlite3.Connection) -> None:
-        """Add what dead processes had accepted and not committed to the file's own total; safe to be killed in."""
-        committed = dict(connection.execute("SELECT id, n_rows FROM outbox_writer"))
-        dead = {writer: (n_accepted, path) for writer, n_accepted, path in dead_writers(self.path.parent)}
-        n_lost = sum(max(0, n_accepted - committed.get(writer, 0)) for writer, (n_accepted, _) in dead.items())
-        settled = [(writer, n_accepted) for writer, (n_accepted, _) in dead.items()]
-        total = committed.pop(_LOST, 0) + n_lost
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT OR REPLACE INTO outbox_writer VALUES (?, ?)", [*settled, (_LOST, total)])
-        connection.execute("COMMIT")
-        for _, path in dead.values():
-            path.unlink(missing_ok=True)
-        connection.executemany("DELETE FROM outbox_writer WHERE id = ?", [(writer,) for writer in dead])
-        self._metrics.lost.inc(total)
-        if n_lost:
-            logger.error("request log: rows were lost when the process was killed", extra={"rows": n_lost})
 
     def _fail(self, error: Exception) -> None:
         """Say it once, and have those who wait answered; a broken file is replaced by the next try."""
@@ -313,37 +316,16 @@ class Outbox:
             queued = [(entry, waiter) for entry, waiter in queued if not waiter]
             self._n_settled += sum(entry.n_rows for entry, _ in waiting)
             self._metrics.refused.inc(len(waiting))
+        else:
+            self._promised.add(sum(entry.n_rows for entry, _ in waiting))
         self._queue.extendleft((entry, None) for entry, _ in reversed(queued))
         _resolve(waiting, RequestLogFullError if self._refuse else None)
 
     def _recover(self) -> None:
         if self._failing:
             logger.info("request log: rows are written again")
-        self._failing = False
-        self._metrics.succeed("commit")
-
-
-def _insert(connection: sqlite3.Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert rows, many by one statement: Python takes its lock again after each, and the event loop has it by then."""
-    start = 0
-    while start < len(rows):
-        n_rows = next(size for size in _STATEMENT_ROWS if size <= len(rows) - start)
-        values = list(chain.from_iterable(rows[start : start + n_rows]))
-        connection.execute(table.insert(n_rows), values)
-        start += n_rows
-
-
-def _delete_rows(connection: sqlite3.Connection, table: str, ids: Sequence[str]) -> int:
-    """Delete rows in a transaction; return their number."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        cursor = connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(row_id,) for row_id in ids])  # noqa: S608
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return cursor.rowcount
+            self._failing = False
+            self._metrics.succeed("commit")
 
 
 def _resolve(group: Sequence[_Queued], error: Callable[[], Exception] | None) -> None:

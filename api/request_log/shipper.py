@@ -4,7 +4,7 @@ import logging
 import random
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from threading import Event, Thread
 
@@ -17,7 +17,7 @@ from api.request_log.log_metrics import RequestLogMetrics
 from api.request_log.outbox import Outbox
 from api.request_log.outbox_file import connect
 from api.request_log.partitions import Month, partition_sql
-from api.request_log.rows import PREDICTION_REQUEST, TABLES, Row, Table
+from api.request_log.rows import PREDICTION_REQUEST, TABLES, Table
 from api.request_log.schema import CURRENT_REVISION_QUERY, ERASURE_LOCK, explain_revision
 
 logger = logging.getLogger("api")
@@ -37,6 +37,7 @@ WHERE row.id = ANY(%s::uuid[]) AND row.name_hash = erasure.name_hash AND row.{ti
 """
 _REFUSED_BY_VALUE = (psycopg.DataError, psycopg.errors.NotNullViolation)
 _encode = msgspec.json.Encoder().encode
+_decode_ids = msgspec.json.Decoder(list[str]).decode
 
 
 class SchemaError(Exception):
@@ -102,23 +103,14 @@ class Shipper:
         database = self._database or self._connect()
         with database.transaction():
             database.execute("SELECT pg_advisory_xact_lock_shared(%s)", (ERASURE_LOCK,))  # before rows are read
-            rows = file.execute(_oldest(table), (_BATCH,)).fetchall()
-            if not rows:
+            ids = _oldest_ids(file, table)
+            if not ids:
                 return 0
-            n_rejected = self._insert(database, table, rows)
-        ids = [str(row[0]) for row in rows]
-        self._delete(table, ids)
-        self._metrics.shipped.inc(len(rows) - n_rejected)
+            n_rejected = self._insert(database, file, table, ids)
+        self._outbox.delete(table.name, ids).result(_DELETE_SECONDS)
+        self._metrics.shipped.inc(len(ids) - n_rejected)
         self._metrics.ship_seconds.observe(time.perf_counter() - started)
-        return len(rows)
-
-    def _delete(self, table: Table, ids: Sequence[str]) -> None:
-        """Delete shipped rows. Raises TimeoutError: they cannot be deleted now, and are shipped again."""
-        done = self._outbox.delete(table.name, ids)
-        try:
-            done.result(_DELETE_SECONDS)
-        finally:
-            done.cancel()
+        return len(ids)
 
     def _connect(self) -> psycopg.Connection:
         """Connect, and see that the schema fits. Raises SchemaError or what psycopg does."""
@@ -133,36 +125,24 @@ class Shipper:
         self._database = database
         return database
 
-    def _insert(self, database: psycopg.Connection, table: Table, rows: Sequence[Row]) -> int:
+    def _insert(self, database: psycopg.Connection, file: sqlite3.Connection, table: Table, ids: Sequence[str]) -> int:
         """Insert rows that are not there yet; return how many the database does not take."""
+        documents = _read_documents(file, table, ids)
         try:
             with database.transaction():
-                self._insert_all(database, table, rows)
+                _insert_all(database, table, ids, documents)
         except _REFUSED_BY_VALUE:
-            if len(rows) == 1:
-                self._reject(table, rows[0])
+            if len(ids) == 1:
+                self._reject(table, documents)
                 return 1
-            half = len(rows) // 2
-            return self._insert(database, table, rows[:half]) + self._insert(database, table, rows[half:])
+            half = len(ids) // 2
+            return sum(self._insert(database, file, table, some) for some in (ids[:half], ids[half:]))
         return 0
 
-    def _insert_all(self, database: psycopg.Connection, table: Table, rows: Sequence[Row]) -> None:
-        ids = [str(row[0]) for row in rows]
-        if table is PREDICTION_REQUEST:
-            _make_partitions(database, {Month.of_id(row_id) for row_id in ids})
-        columns = ", ".join(table.columns)
-        database.execute(
-            f"INSERT INTO {table.name} ({columns}) SELECT {columns} "  # noqa: S608 - constants
-            f"FROM json_populate_recordset(NULL::{table.name}, %s::json) ON CONFLICT DO NOTHING",
-            (_encode(list(_documents(table, rows))).decode(),),
-        )
-        time_column = "answered_at" if table is PREDICTION_REQUEST else "given_at"
-        database.execute(_ERASED.format(table=table.name, time=time_column), (ids,))
-
-    def _reject(self, table: Table, row: Row) -> None:
+    def _reject(self, table: Table, documents: str) -> None:
         """Keep a row that the database does not take beside the outbox: it would hold up all behind it."""
-        with (self._outbox.path.parent / _REJECTED_FILE).open("ab") as file:
-            file.write(_encode({"table": table.name} | dict(zip(table.columns, row, strict=True))) + b"\n")
+        with (self._outbox.path.parent / _REJECTED_FILE).open("a", encoding="utf-8") as file:
+            file.write(f'{{"table":"{table.name}","row":{documents[1:-1]}}}\n')
         self._metrics.rejected.inc()
 
     def _fail(self, error: Exception) -> None:
@@ -207,6 +187,19 @@ def _check_revision(database: psycopg.Connection) -> None:
         raise SchemaError(problem)
 
 
+def _insert_all(database: psycopg.Connection, table: Table, ids: Sequence[str], documents: str) -> None:
+    if table is PREDICTION_REQUEST:
+        _make_partitions(database, {Month.of_id(row_id) for row_id in ids})
+    columns = ", ".join(table.columns)
+    database.execute(
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} "  # noqa: S608 - constants
+        f"FROM json_populate_recordset(NULL::{table.name}, %s::json) ON CONFLICT DO NOTHING",
+        (documents,),
+    )
+    time_column = "answered_at" if table is PREDICTION_REQUEST else "given_at"
+    database.execute(_ERASED.format(table=table.name, time=time_column), (list(ids),))
+
+
 def _make_partitions(database: psycopg.Connection, months: Iterable[Month]) -> None:
     """Make the partitions that are missing; asked for each batch, as an operator may have dropped one."""
     for month in months:
@@ -215,8 +208,27 @@ def _make_partitions(database: psycopg.Connection, months: Iterable[Month]) -> N
             database.execute(partition_sql(month))
 
 
-def _oldest(table: Table) -> str:
-    return f"SELECT {', '.join(table.columns)} FROM {table.name} ORDER BY id LIMIT ?"  # noqa: S608 - constants
+def _oldest_ids(file: sqlite3.Connection, table: Table) -> list[str]:
+    """Return the ids of a batch, read as one row: Python takes its lock again after each, and the event loop has it."""
+    statement = f"SELECT json_group_array(id) FROM (SELECT id FROM {table.name} ORDER BY id LIMIT ?)"  # noqa: S608
+    return _decode_ids(file.execute(statement, (_BATCH,)).fetchone()[0])
+
+
+def _read_documents(file: sqlite3.Connection, table: Table, ids: Sequence[str]) -> str:
+    """Return rows as a JSON array that PostgreSQL reads: times in UTC, and JSON columns as they are."""
+    pairs = ", ".join(f"'{column}', {_as_json(column)}" for column in table.columns)
+    statement = (
+        f"SELECT json_group_array(json_object({pairs})) FROM {table.name} "  # noqa: S608 - constants
+        "WHERE id IN (SELECT value FROM json_each(?))"
+    )
+    documents: str = file.execute(statement, (_encode(ids).decode(),)).fetchone()[0]
+    return documents
+
+
+def _as_json(column: str) -> str:
+    if column in _JSON_COLUMNS:
+        return f"json({column})"
+    return f"{column} || '+00:00'" if column.endswith("_at") else column
 
 
 def _oldest_at(file: sqlite3.Connection) -> float | None:
@@ -224,17 +236,3 @@ def _oldest_at(file: sqlite3.Connection) -> float | None:
     ids = [file.execute(f"SELECT min(id) FROM {table.name}").fetchone()[0] for table in TABLES]  # noqa: S608
     oldest = min(filter(None, ids), default=None)
     return time_of(oldest).timestamp() if oldest else None
-
-
-def _documents(table: Table, rows: Sequence[Row]) -> Iterator[dict[str, object]]:
-    """Yield rows as PostgreSQL reads them from JSON: times in UTC, and JSON columns as they are."""
-    for row in rows:
-        document = dict(zip(table.columns, row, strict=True))
-        for column, value in document.items():
-            if value is None:
-                continue
-            if column in _JSON_COLUMNS:
-                document[column] = msgspec.Raw(str(value).encode())
-            elif column.endswith("_at"):
-                document[column] = f"{value}+00:00"
-        yield document

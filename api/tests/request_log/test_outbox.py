@@ -107,7 +107,7 @@ def test_strict_loses_nothing_when_it_is_killed(bundle: Path, tmp_path: Path, af
     assert len(items) == len(set(items))
     assert {(request_id, index) for request_id in answered for index in (0, 1)} <= set(items)
     with running(bundle, directory) as again:
-        assert metric_sum(again.client, "request_log_rows_lost_total") <= 2 * 4  # were accepted, but not answered
+        assert metric_sum(again.client, "request_log_rows_lost_total") == 0
 
 
 @pytest.mark.parametrize("after", [1, 150])
@@ -309,12 +309,20 @@ def test_the_writer_survives_any_error(tmp_path: Path, monkeypatch: pytest.Monke
     with outbox(tmp_path) as running:
         running.put()
         with monkeypatch.context() as patch:
-            patch.setattr(Feedback, "rows", lambda *_: 1 / 0)
+            patch.setattr("api.request_log.outbox.insert_rows", lambda *_: 1 / 0)
             running.put(n=5)
             assert running.outbox.n_pending == 5
         running.put()
         until(lambda: running.outbox.n_pending == 0)
     assert n_rows(tmp_path) == 7
+
+
+def test_a_row_that_cannot_be_built_holds_up_no_other(tmp_path: Path) -> None:
+    with outbox(tmp_path) as running:
+        running.put("\x00")  # no name, which no route lets through
+        running.put()
+        assert running.value("skipped") == 1
+    assert n_rows(tmp_path) == 1
 
 
 def test_whoever_outruns_the_disk_waits(tmp_path: Path) -> None:

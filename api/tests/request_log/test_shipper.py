@@ -130,7 +130,7 @@ def test_a_row_that_the_database_does_not_take_holds_up_no_other(
         until(lambda: len(shipped(database_url)) == 19 and not read_rows(directory))
         assert metric_sum(server.client, "request_log_rows_rejected_total") == 1
     (kept,) = (directory / "request_log.rejected.ndjson").read_text().splitlines()
-    assert json.loads(kept)["request_id"] == "far-too-long-7"
+    assert json.loads(kept)["row"]["request_id"] == "far-too-long-7"
 
 
 @pytest.fixture
