@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from api.routes.dependencies import CallerDep, NameQuotaDep, RequestLogDep, RequireJson
 from api.schemas.feedback import FeedbackRequest
 from api.schemas.problem import PROBLEM_RESPONSES
-from model.utils import clean
+from model.utils import clean, fold_cleaned
 
 router = APIRouter(prefix="/v1", tags=["feedback"], responses=PROBLEM_RESPONSES)
 
@@ -20,5 +20,6 @@ async def give_feedback(
     as training data.
     """
     name = clean(feedback.name)
+    fold_cleaned(name)  # refuses what cannot be one
     await quota.charge(1)
     await request_log.add_feedback(feedback.request_id, feedback.item_index, name, feedback.label, caller.name)

@@ -8,7 +8,7 @@ from typing import Any
 from tests.fuzz.markers import find_marker
 from tests.fuzz.sending import Answer
 
-_STATUSES = frozenset({200, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 503})
+_STATUSES = frozenset({200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 503})
 _REQUIRED = {"type": str, "title": str, "status": int, "detail": str}
 _OPTIONAL = {"errors": list, "error": str}
 _SECURITY = ("x-content-type-options", "content-security-policy", "referrer-policy", "cache-control")

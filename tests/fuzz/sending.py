@@ -12,6 +12,7 @@ POSTS = {
     "/get_prediction": JSON,
     "/v1/predict": JSON,
     "/v1/explain": JSON,
+    "/v1/feedback": JSON,
     f"{MODEL}/infer": JSON,
     "/v1/predict/stream": "application/x-ndjson",
     "/v1/predict/file": "text/csv",

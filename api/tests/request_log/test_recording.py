@@ -190,6 +190,11 @@ def test_feedback_refuses_what_can_name_no_file(recorder: Recorder, label: str) 
     assert response.json()["errors"][0]["field"] == "label"
 
 
+def test_feedback_refuses_what_is_no_name_of_a_training(recorder: Recorder) -> None:
+    body = {"request_id": "order-7", "name": "\ufdfa" * 90, "label": "Irish"}  # a ligature that unfolds to 18 letters
+    assert recorder.server.client.post("/v1/feedback", json=body).status_code == 422
+
+
 def test_without_a_log_there_is_no_feedback_route(server: Server) -> None:
     assert server.client.post("/v1/feedback", json={}).status_code == 404
 
