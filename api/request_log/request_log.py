@@ -18,6 +18,8 @@ from model.prediction import Prediction
 
 _REFUSALS_PER_SECOND = 100
 """Rows of refused requests: whoever sends only what is refused must not fill the disk."""
+_STRANGERS_PER_SECOND = 5
+"""Of those, rows of requests without a key where one is needed: nobody else's limits hold for them."""
 _CLOSE_SECONDS = 5.0
 
 
@@ -52,7 +54,8 @@ class RequestLog:
 
             self._shipper = Shipper(url, self._outbox, self.metrics)
             self.metrics.show_outbox()
-        self._second = self._refusals_left = 0
+        self._key_needed = settings.key_needed
+        self._second = self._refusals_left = self._strangers_left = 0
 
     def start(self) -> None:
         """Begin to write and to ship."""
@@ -80,9 +83,12 @@ class RequestLog:
             return
         second = int(refusal.at)
         if second != self._second:
-            self._second, self._refusals_left = second, _REFUSALS_PER_SECOND
+            self._second = second
+            self._refusals_left, self._strangers_left = _REFUSALS_PER_SECOND, _STRANGERS_PER_SECOND
         self._refusals_left -= 1
-        if self._refusals_left >= 0:
+        is_stranger = self._key_needed and refusal.request.api_key_name is None
+        self._strangers_left -= is_stranger
+        if self._refusals_left >= 0 and (self._strangers_left >= 0 or not is_stranger):
             self._outbox.put_nowait(refusal)
         else:
             self.metrics.skipped.inc()

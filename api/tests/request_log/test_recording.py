@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +167,19 @@ def test_a_flood_of_refusals_does_not_fill_the_disk(recorder: Recorder) -> None:
         client.post("/get_prediction", content=b"{", headers={"content-type": "application/json"})
     until(lambda: len(read_rows(recorder.directory)) + _skipped(recorder) == sum(before) + 300)
     assert _skipped(recorder) > before[1]
+
+
+def test_who_has_no_key_fills_the_disk_more_slowly(bundle: Path, tmp_path: Path) -> None:
+    keys = json.dumps([{"name": "billing", "sha256": "0" * 64}])
+    directory = tmp_path / "outbox"
+    with running(bundle, directory, "fast", API_KEYS=keys) as server:
+        started = time.monotonic()
+        for _ in range(60):
+            assert server.client.post("/get_prediction", json={"name": "Jordan"}).status_code == 401
+        seconds = int(time.monotonic() - started) + 2
+    rows = read_rows(directory)
+    assert {row["status"] for row in rows} == {401}
+    assert len(rows) <= min(5 * seconds, 59)
 
 
 def _skipped(recorder: Recorder) -> int:
