@@ -26,9 +26,12 @@ SWITCHES = {
     "dashboard": "dashboard.enabled=true",
     "persistence": "persistence.enabled=true",
     "requestLog.databaseUrlSecretName": "requestLog.databaseUrlSecretName=database",
+    "migrations": "migrations.enabled=true,requestLog.databaseUrlSecretName=database",
     "requestLog.volume.claimTemplate": "requestLog.volume.claimTemplate.accessModes={ReadWriteOnce}",
 }
 EVERY_PART = tuple(SWITCHES.values())
+HOOKS = ("-test", "-migrations")
+"""Ends of the names of what hooks make."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a fifth of the time where libyaml is there
 
 Object = dict[str, Any]
@@ -60,10 +63,15 @@ def refusal(*settings: str, values: str | None = None) -> str:
     return " ".join(done.stderr.split())
 
 
-def pick(objects: tuple[Object, ...], kind: str, *, of_test: bool = False) -> Object:
-    """Return the only object of a kind that serves, or that `helm test` needs."""
+def pick(objects: tuple[Object, ...], kind: str, *, hook: str = "") -> Object:
+    """Return the only object of a kind that serves, or that a hook needs."""
+    others = tuple(end for end in HOOKS if end != hook)
     same = [found for found in objects if found["kind"] == kind]
-    (found,) = (found for found in same if found["metadata"]["name"].endswith("-test") == of_test)
+    (found,) = (
+        found
+        for found in same
+        if found["metadata"]["name"].endswith(hook) and not found["metadata"]["name"].endswith(others)
+    )
     return found
 
 
@@ -72,9 +80,10 @@ def kinds(objects: tuple[Object, ...]) -> set[str]:
 
 
 def pods(objects: tuple[Object, ...]) -> Iterator[Object]:
-    """Yield metadata and spec of each pod: the Deployment's, then the test's."""
+    """Yield metadata and spec of each pod: the Deployment's, the test's, and the Job's if there is one."""
     yield pick(objects, "Deployment")["spec"]["template"]
-    yield pick(objects, "Pod", of_test=True)
+    yield pick(objects, "Pod", hook="-test")
+    yield from (found["spec"]["template"] for found in objects if found["kind"] == "Job")
 
 
 def pod_spec(objects: tuple[Object, ...]) -> Object:

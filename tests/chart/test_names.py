@@ -70,7 +70,7 @@ def test_names_can_be_chosen(settings: str, deployment: str, service: str) -> No
     objects = render_set(settings)
     assert pick(objects, "Deployment")["metadata"]["name"] == deployment
     assert pick(objects, "Service")["metadata"]["name"] == service
-    (test,) = pick(objects, "Pod", of_test=True)["spec"]["containers"]
+    (test,) = pick(objects, "Pod", hook="-test")["spec"]["containers"]
     assert {"name": "SERVICE", "value": f"http://{service}:80"} in test["env"]
 
 
@@ -98,7 +98,7 @@ def test_common_labels_are_on_every_object_and_pod() -> None:
     objects = render_set(*EVERY_PART, "commonLabels.team=names", "podLabels.tier=serving", values=PROD)
     for metadata in [found["metadata"] for found in objects] + [pod["metadata"] for pod in pods(objects)]:
         assert metadata["labels"]["team"] == "names"
-    assert [pod["metadata"]["labels"].get("tier") for pod in pods(objects)] == ["serving", None]
+    assert [pod["metadata"]["labels"].get("tier") for pod in pods(objects)] == ["serving", None, None]
 
 
 def test_every_object_says_its_namespace() -> None:

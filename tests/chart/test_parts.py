@@ -111,7 +111,7 @@ def test_chosen_namespaces_alone_may_ask_and_the_test_may_too() -> None:
     (rule,) = policy["ingress"]
     test, namespaces, block = rule["from"]
     assert (
-        test["podSelector"]["matchLabels"].items() <= pick(objects, "Pod", of_test=True)["metadata"]["labels"].items()
+        test["podSelector"]["matchLabels"].items() <= pick(objects, "Pod", hook="-test")["metadata"]["labels"].items()
     )
     (expression,) = namespaces["namespaceSelector"]["matchExpressions"]
     assert expression["values"] == ["ingress", "monitoring"]
@@ -120,8 +120,8 @@ def test_chosen_namespaces_alone_may_ask_and_the_test_may_too() -> None:
 
 def test_the_test_s_pod_reaches_the_service_and_name_servers_only() -> None:
     objects = render_set()
-    policy = pick(objects, "NetworkPolicy", of_test=True)["spec"]
-    labels = pick(objects, "Pod", of_test=True)["metadata"]["labels"]
+    policy = pick(objects, "NetworkPolicy", hook="-test")["spec"]
+    labels = pick(objects, "Pod", hook="-test")["metadata"]["labels"]
     assert policy["podSelector"]["matchLabels"].items() <= labels.items()
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     assert "ingress" not in policy

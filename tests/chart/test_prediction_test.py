@@ -17,7 +17,7 @@ ROOT = __file__.partition("/tests/")[0]
 
 
 def _script() -> str:
-    (found,) = pick(render_set(), "Pod", of_test=True)["spec"]["containers"]
+    (found,) = pick(render_set(), "Pod", hook="-test")["spec"]["containers"]
     assert found["command"][:2] == ["python", "-c"]
     script: str = found["command"][2]
     return script
@@ -80,7 +80,7 @@ def test_it_fails_where_a_key_should_be_needed_and_is_not() -> None:
 
 def test_the_chart_says_whether_a_key_is_needed_and_which_to_use() -> None:
     objects = render_set("apiKeys.secretName=keys,test.apiKeySecretName=test")
-    (found,) = pick(objects, "Pod", of_test=True)["spec"]["containers"]
+    (found,) = pick(objects, "Pod", hook="-test")["spec"]["containers"]
     names = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in found["env"]}
     assert names["KEY_NEEDED"] == "yes"
     assert names["API_KEY"] == {"secretKeyRef": {"name": "test", "key": "key"}}

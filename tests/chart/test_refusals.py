@@ -50,6 +50,8 @@ _OUTBOX = "requestLog.volume.existingClaim=outbox"
         ),
         ("requestLog.volume.sizeLimit=1Gi", "leaves an outbox of requestLog.maxSize (1Gi) too little room"),
         ("requestLog.maxSize=1.5Gi", "leaves an outbox of requestLog.maxSize (1.5Gi) too little room"),
+        ("migrations.enabled=true", "migrations needs a database: set requestLog.databaseUrlSecretName"),
+        ("migrations.enabled=true,requestLog.mode=off", "migrations has no tables to make: requestLog.mode is off"),
         ("serviceMonitor.enabled=true,metricsEnabled=false", "serviceMonitor needs /metrics"),
         ("prometheusRule.enabled=true,metricsEnabled=false", "prometheusRule needs /metrics"),
         ("dashboard.enabled=true,metricsEnabled=false", "dashboard needs /metrics"),

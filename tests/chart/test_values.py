@@ -19,6 +19,7 @@ OPTIONAL = {
     *("threads", "replicas", "terminationGracePeriodSeconds"),
     *("podSecurityContext.runAsUser", "podSecurityContext.runAsGroup", "podSecurityContext.fsGroup"),
     *("resources.requests.cpu", "resources.requests.memory", "resources.limits.cpu"),
+    *(f"migrations.resources.{key}" for key in ("requests.cpu", "requests.memory", "limits.cpu")),
     *("autoscaling.targetCPUUtilizationPercentage", "autoscaling.targetRequestsInProgress"),
 }
 
@@ -93,6 +94,7 @@ def test_what_is_optional_renders_without(path: str) -> None:
         *("strategy.type=Rolling", "service.ipFamilies={IPv5}", "fullnameOverride=1", "extraEnv[0].value=x"),
         *("extraEnv[0].name=A,extraEnv[0].value=1", "extraEnv[0].name=A,extraEnv[0].valeu=x", "containerPort=80"),
         *("requestLog.mode=slow", "requestLog.mode=true", "requestLog.names=clear", "requestLog.maxSize=1"),
+        *("migrations.enabled=perhaps", "migrations.backoffLimit=-1", "migrations.resources.limits.memory=null"),
         *("autoscaling.minReplicas=0", "ingress.pathType=Regex", "httpRoute.pathPrefix=/a/", "persistence.size=big"),
         *(
             "persistence.accessModes={Many}",

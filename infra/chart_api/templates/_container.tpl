@@ -79,13 +79,17 @@
       name: {{ include "name-classifier.text" . | quote }}
       key: "keys"
 {{- end }}
+{{- include "name-classifier.databaseUrl" . }}
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.databaseUrl" }}
 {{- with .Values.requestLog.databaseUrlSecretName }}
 - name: NAME_CLASSIFIER_DATABASE_URL
   valueFrom:
     secretKeyRef:
       name: {{ include "name-classifier.text" . | quote }}
       key: "url"
-{{- end }}
 {{- end }}
 {{- end }}
 
@@ -125,9 +129,9 @@
 
 {{- define "name-classifier.resources" -}}
 requests:
-  {{- include "name-classifier.compact" .Values.resources.requests | nindent 2 }}
+  {{- include "name-classifier.compact" .requests | nindent 2 }}
 limits:
-  {{- include "name-classifier.compact" .Values.resources.limits | nindent 2 }}
+  {{- include "name-classifier.compact" .limits | nindent 2 }}
 {{- end }}
 
 {{- define "name-classifier.volumeMounts" -}}

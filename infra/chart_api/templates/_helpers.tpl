@@ -12,8 +12,15 @@
 {{- define "name-classifier.releaseName" -}}
 {{- $name := include "name-classifier.name" . | lower | replace "_" "-" | replace "." "-" -}}
 {{- $parts := regexMatch "^[a-z]" .Release.Name | ternary (list .Release.Name $name) (list $name .Release.Name) -}}
-{{- $full := join "-" $parts | replace "." "-" -}}
-{{ gt (len $full) 63 | ternary (printf "%s-%s" (trunc 54 $full | trimSuffix "-") (sha256sum $full | trunc 8)) $full }}
+{{ include "name-classifier.fitted" (list (join "-" $parts | replace "." "-") 63) }}
+{{- end }}
+
+{{/* A name of at most so many characters; of a longer one the end becomes a hash */}}
+{{- define "name-classifier.fitted" -}}
+{{- $name := first . -}}
+{{- $most := last . -}}
+{{- $short := printf "%s-%s" (trunc (sub $most 9 | int) $name | trimSuffix "-") (sha256sum $name | trunc 8) -}}
+{{ gt (len $name) $most | ternary $short $name }}
 {{- end }}
 
 {{/* Name of the Deployment and of whatever has no name of its own */}}
@@ -35,6 +42,18 @@ fastapi-svc-{{ .Values.environment }}
 {{- else }}
 {{- include "name-classifier.releaseName" . }}
 {{- end }}
+{{- end }}
+
+{{/* Name of the Job that migrates, and of what it needs; its pods bear it as a label */}}
+{{- define "name-classifier.migrationsName" -}}
+{{ include "name-classifier.fitted" (list (include "name-classifier.fullname" .) 52) }}-migrations
+{{- end }}
+
+{{/* Annotations of a hook that runs before the release's own objects; what failed stays, to be looked at */}}
+{{- define "name-classifier.migrationsHook" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
 {{- define "name-classifier.serviceAccountName" -}}
@@ -87,7 +106,7 @@ default
 {{ include "name-classifier.text" .Values.persistence.existingClaim | default $new }}
 {{- end }}
 
-{{/* Of all pods; the component tells those that serve from those of helm test */}}
+{{/* Of all pods; the component tells those that serve from those of hooks */}}
 {{- define "name-classifier.instanceLabels" -}}
 app.kubernetes.io/name: {{ include "name-classifier.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -102,6 +121,11 @@ app.kubernetes.io/component: "api"
 {{- define "name-classifier.testLabels" -}}
 {{ include "name-classifier.instanceLabels" . }}
 app.kubernetes.io/component: "test"
+{{- end }}
+
+{{- define "name-classifier.migrationsLabels" -}}
+{{ include "name-classifier.instanceLabels" . }}
+app.kubernetes.io/component: "migrations"
 {{- end }}
 
 {{/* Of every pod; a tag may be longer than a label's value */}}

@@ -1,7 +1,7 @@
 {{/* Values that fit their types and cannot work together: each is refused with a sentence */}}
 {{- define "name-classifier.validate" -}}
 {{- $problems := "" }}
-{{- range list "unsafe" "resourceProblems" "rolloutProblems" "scalingProblems" "requestLogProblems" "collisions" }}
+{{- range list "unsafe" "resourceProblems" "rolloutProblems" "scalingProblems" "requestLogProblems" "migrationsProblems" "collisions" }}
 {{- $problems = printf "%s\n%s" $problems (include (printf "name-classifier.%s" .) $) | trim }}
 {{- end }}
 {{- if $problems }}
@@ -110,6 +110,20 @@ requestLog.volume.existingClaim holds the outbox of one pod: use claimTemplate, 
 {{- if and (not .volume.existingClaim) (not .volume.claimTemplate) (lt (mul $room 2) $needed) }}
 requestLog.volume.sizeLimit ({{ .volume.sizeLimit }}) leaves an outbox of requestLog.maxSize ({{ .maxSize }}) too little room: a pod that fills its volume is evicted; use twice as much.
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.migrationsProblems" -}}
+{{- if .Values.migrations.enabled }}
+{{- $extra := list }}
+{{- range .Values.extraEnv }}
+{{- $extra = append $extra .name }}
+{{- end }}
+{{- if not (include "name-classifier.recordsRequests" .) }}
+migrations has no tables to make: requestLog.mode is off.
+{{- else if not (or .Values.requestLog.databaseUrlSecretName .Values.extraEnvFrom (has "NAME_CLASSIFIER_DATABASE_URL" $extra)) }}
+migrations needs a database: set requestLog.databaseUrlSecretName to a Secret whose entry url names it.
 {{- end }}
 {{- end }}
 {{- end }}
