@@ -16,13 +16,17 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.classify.classifier import Options
 from api.classify.workers import Workers
+from api.context import end_connection
 from api.errors import RequestLogFullError
+from api.lifecycle import Lifecycle
 from api.name_quota import NameQuota
 from api.recording import Recording
 from model.prediction import Prediction
 
 BATCH = 256
 """Names that one model call answers: more are no faster a name, and hold the first answer up."""
+_IDLE_SECONDS = 1.0
+"""How long a stream may stand still while the service is about to end: the others have until shortly before the end."""
 
 Batch = Sequence[Any]
 """What a format has read of lines or rows that are answered together."""
@@ -54,12 +58,6 @@ class Answers(Protocol):
         """Return the end of an answer that ends before its body does; it says where."""
 
 
-class Drain(Protocol):
-    """Whether the service is about to end."""
-
-    draining: bool
-
-
 class BulkResponse(Response):
     """Answers a body as it comes. Headers wait for the first piece, so what is wrong from the start is a problem.
 
@@ -68,8 +66,7 @@ class BulkResponse(Response):
         workers: threads that read and answer.
         quota: what names are charged to; a stream that outruns it slows down, and answers what is paid for.
         recording: where answers are recorded before they are sent.
-        drain: a stream ends by itself, between two batches, `grace_seconds` after the service began to drain.
-        grace_seconds: see `drain`.
+        lifecycle: once the service is about to end, a stream that stands still ends by itself, others in time.
     """
 
     def __init__(
@@ -79,8 +76,7 @@ class BulkResponse(Response):
         *,
         quota: NameQuota = NameQuota.unlimited,
         recording: Recording = Recording.off,
-        drain: Drain | None = None,
-        grace_seconds: float = 0.0,
+        lifecycle: Lifecycle | None = None,
     ) -> None:
         self.status_code = 200
         self.background = None
@@ -90,15 +86,12 @@ class BulkResponse(Response):
         self._workers = workers
         self._quota = quota
         self._recording = recording
-        self._next: asyncio.Future[Message] | None = None  # asked for while the quota was waited for
-        self._drain = drain
-        self._grace_seconds = grace_seconds
-        self._drains_since: float | None = None
+        self._next: asyncio.Future[Message] | None = None  # the next part of the body, once it is asked for
+        self._lifecycle = lifecycle or Lifecycle()
         self._started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read, answer, send, and only then read on; ends without a word once the client is gone."""
-        del scope
         more = True
         try:
             while more:
@@ -112,6 +105,7 @@ class BulkResponse(Response):
         except HTTPException as error:
             if not self._started:
                 raise
+            end_connection(scope)  # the client may go on sending for any time
             await self._write(send, self._answers.end_early(error.status_code, error.detail))
         finally:
             if self._next:
@@ -119,8 +113,22 @@ class BulkResponse(Response):
         await self._write(send, b"", more=False)
 
     async def _take_next(self, receive: Receive) -> Message:
-        asked, self._next = self._next, None
-        return await (asked or receive())
+        """Return the next part of the body. Raises HTTPException 503 if the service is about to end before it comes."""
+        asked = self._ask_for_next(receive)
+        await self._wait_for(asked)
+        self._next = None
+        return asked.result()
+
+    def _ask_for_next(self, receive: Receive) -> asyncio.Future[Message]:
+        if self._next is None:
+            self._next = asyncio.ensure_future(receive())
+        return self._next
+
+    async def _wait_for(self, *futures: asyncio.Future[Any]) -> None:
+        """Return once one is done. Raises HTTPException 503 if none is for a while and the service is about to end."""
+        while not (await asyncio.wait(futures, timeout=_IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED))[0]:
+            if self._lifecycle.draining:
+                raise _service_ends()
 
     async def _answer(self, receive: Receive, send: Send, chunk: bytes, *, last: bool) -> None:
         """Answer what is complete now. Raises HTTPException 503 if the service is about to end."""
@@ -145,17 +153,17 @@ class BulkResponse(Response):
 
     async def _admit(self, receive: Receive, n_names: int) -> None:
         """Wait until the quota admits so many names. Raises ClientDisconnect if the client does not wait as long."""
-        self._check_drain()
+        if time.monotonic() >= self._lifecycle.streams_end_at:
+            raise _service_ends()
         if not n_names or self._quota is NameQuota.unlimited:
             return
         waiting = asyncio.ensure_future(self._quota.wait_for(n_names))
-        if self._next is None:
-            self._next = asyncio.ensure_future(receive())
+        asked = self._ask_for_next(receive)
         try:
-            either: set[asyncio.Future[Any]] = {waiting, self._next}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done() and not self._next.exception() and self._next.result()["type"] == "http.disconnect":
+            await self._wait_for(waiting, asked)
+            if not waiting.done() and not asked.exception() and asked.result()["type"] == "http.disconnect":
                 raise ClientDisconnect
+            await self._wait_for(waiting)
             await waiting
         finally:
             waiting.cancel()
@@ -165,16 +173,12 @@ class BulkResponse(Response):
         piece = Piece() if batch is None else self._answers.answer(batch)
         return piece, next(batches, None)
 
-    def _check_drain(self) -> None:
-        if self._drain is None or not self._drain.draining:
-            return
-        if self._drains_since is None:
-            self._drains_since = time.monotonic()
-        if time.monotonic() >= self._drains_since + self._grace_seconds:
-            raise HTTPException(503, "The service is about to end; send the rest again.")
-
     async def _write(self, send: Send, piece: bytes, *, more: bool = True) -> None:
         if not self._started:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             self._started = True
         await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+
+def _service_ends() -> HTTPException:
+    return HTTPException(503, "The service is about to end; send the rest again.")

@@ -29,8 +29,6 @@ from api.schemas.problem import PROBLEM_RESPONSES
 
 STREAM_PATH = "/v1/predict/stream"
 FILE_PATH = "/v1/predict/file"
-_GRACE_SECONDS = 5.0
-"""How long a stream may go on once the service drains: less than the process waits for what is in flight."""
 
 _REFUSALS = {
     413: "The body is larger than the settings allow. Once the answer has begun, its last line or row says so.",
@@ -150,6 +148,4 @@ async def predict_file(
 def _respond(
     answers: Answers, workers: Workers, lifecycle: Lifecycle, quota: NameQuota, recording: Recording
 ) -> BulkResponse:
-    return BulkResponse(
-        answers, workers, quota=quota, recording=recording, drain=lifecycle, grace_seconds=_GRACE_SECONDS
-    )
+    return BulkResponse(answers, workers, quota=quota, recording=recording, lifecycle=lifecycle)

@@ -13,7 +13,7 @@ import httptools
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.context import Refusal, end_connection
+from api.context import Refusal, end_connection, is_last
 from api.server.framing import (
     HEAD_TOO_LONG,
     MAX_HEAD_BYTES,
@@ -165,6 +165,8 @@ class Connection(HttpToolsProtocol):
         self._idle_bytes = 0
         self.headers = []  # trailers go here; the scope keeps the list of headers
         self._is_stream = self.scope["raw_path"] in self.limits.stream_paths
+        if self._is_stream:  # its answer may end before its body does
+            self.cycle.transport = _LingeringTransport(self.transport, self._linger)  # type: ignore[assignment]
         self._deadline = self.loop.time() + self.limits.body_seconds
 
     def on_body(self, body: bytes) -> None:
@@ -200,6 +202,9 @@ class Connection(HttpToolsProtocol):
             return
         if self._receiving and not self._in_head and self.cycle.response_complete:
             self.cycle.body = bytearray()  # nobody will ask for it: the answer, such as a 401, did not need it
+            if is_last(cast(Scope, self.scope)) and not self._closing:
+                self._end_with_this_answer()
+                self.cycle.transport.close()
         if now <= self._deadline:
             return
         if self._closing or not self._receiving:  # lingering, or it has never sent anything
@@ -280,7 +285,11 @@ class Connection(HttpToolsProtocol):
         self.cycle.transport = _LingeringTransport(self.transport, self._linger)  # type: ignore[assignment]
 
     def _linger(self) -> None:
-        self._deadline = self.loop.time() + _LINGER_SECONDS
+        """Read on without looking at it, for a while; sweeps end before the last connections do."""
+        self._closing = True
+        self._deadline = inf
+        self.flow.resume_reading()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     async def _run_without_chunks(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app for a client of HTTP/1.0: an answer of unknown length ends with the connection."""

@@ -25,7 +25,8 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain first at the first SIGTERM; end at anything else."""
         drain = sig == signal.SIGTERM and not self._lifecycle.draining and self._drain_seconds > 0
-        self._lifecycle.draining = True
+        grace = self.config.timeout_graceful_shutdown or 0
+        self._lifecycle.drain(grace + (self._drain_seconds if drain else 0))
         if drain and self._loop is not None:
             end = super().handle_exit
             self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_seconds, end, sig, frame)

@@ -466,24 +466,89 @@ def test_what_a_small_quota_admits_is_answered_at_once(served: ServedModel) -> N
     assert b"".join(sent).count(b"\n") == 10
 
 
-def test_a_stream_ends_when_the_service_drains(served: ServedModel) -> None:
-    """It says where to go on, once its grace is over."""
+@pytest.mark.parametrize(("seconds", "n_answered"), [(600, 258), (0, 257)])
+def test_a_stream_that_goes_on_ends_before_the_service_does(
+    served: ServedModel, seconds: float, n_answered: int
+) -> None:
+    """It says where to go on, once time is up."""
     lifecycle, body = Lifecycle(), [b'"Jordan"\n' * 256, b'"Jordan"\n', b'"Jordan"\n']
 
-    async def ask(grace: float) -> list[dict[str, Any]]:
-        class Quota(NameQuota):
-            async def wait_for(self, n: int) -> None:
-                lifecycle.draining = n == 1
+    class Quota(NameQuota):
+        async def wait_for(self, n: int) -> None:
+            if n == 1:
+                lifecycle.drain(seconds)
 
+    async def ask() -> list[dict[str, Any]]:
         answers = NdjsonAnswers(served, Metrics(), Options())
-        response = BulkResponse(answers, Workers(), quota=Quota(), drain=lifecycle, grace_seconds=grace)
+        response = BulkResponse(answers, Workers(), quota=Quota(), lifecycle=lifecycle)
         return [json.loads(line) for line in (await _ask(response, body)).splitlines()]
 
-    assert len(asyncio.run(ask(grace=600))) == 258
-    lifecycle.draining = False
-    *answered, last = asyncio.run(ask(grace=0))
-    assert len(answered) == 257
-    assert (last["error"]["line"], last["error"]["status"]) == (258, 503)
+    lines = asyncio.run(ask())
+    ends = [(line["error"]["line"], line["error"]["status"]) for line in lines if "error" in line]
+    assert len(lines) - len(ends) == n_answered
+    assert ends == ([] if n_answered == 258 else [(258, 503)])
+
+
+def test_a_stream_that_waits_for_its_quota_does_not_hold_up_the_end(served: ServedModel) -> None:
+    lifecycle, forever = Lifecycle(), asyncio.Event()
+
+    class Quota(NameQuota):
+        async def wait_for(self, n: int) -> None:
+            if n == 1:
+                lifecycle.drain(600)
+                await forever.wait()
+
+    async def ask() -> bytes:
+        response = BulkResponse(
+            NdjsonAnswers(served, Metrics(), Options()), Workers(), quota=Quota(), lifecycle=lifecycle
+        )
+        return await asyncio.wait_for(_ask(response, [b'"Jordan"\n' * 256, b'"Jordan"\n']), 30)
+
+    last = json.loads(asyncio.run(ask()).splitlines()[-1])
+    assert (last["error"]["line"], last["error"]["status"]) == (257, 503)
+
+
+@pytest.mark.parametrize(("path", "content_type"), [(STREAM, "application/x-ndjson"), (FILE, "text/csv")])
+def test_a_live_stream_ends_with_a_last_line_on_sigterm(
+    bundle: Path, tmp_path: Path, path: str, content_type: str
+) -> None:
+    server = start(bundle, tmp_path / "log", SHUTDOWN_GRACE_SECONDS="4")
+    sender = StreamClient(server, path, content_type)
+    lines = 0
+    sender.send(b"name\n")  # a header, or what is no JSON
+    sender.receive_head()
+    received = [sender.receive()]
+    server.process.terminate()
+    while b"about to end" not in received[-1]:
+        sender.send(b'"Jordan"\n')
+        lines += 1
+        received.append(sender.receive())
+    assert sender.receive() == b""
+    sender.reset()
+    assert stop(server) == 0
+    assert len(b"".join(received).splitlines()) == lines + 1  # the last one sent has no answer, and the end is one
+    last = received[-1].decode()
+    assert (f'"line":{lines + 1},"status":503' if path == STREAM else f"Rows answered: {lines - 1}.") in last
+
+
+def test_an_idle_stream_does_not_hold_up_the_end_and_its_client_learns_of_it(bundle: Path, tmp_path: Path) -> None:
+    server = start(bundle, tmp_path / "log", SHUTDOWN_GRACE_SECONDS="600")
+    sender = StreamClient(server)
+    sender.send(b'"Jordan"\n"Jord')
+    sender.receive_head()
+    sender.receive()
+    server.process.terminate()
+    until(lambda: sender.socket.recv(65536, socket.MSG_PEEK).endswith(b"0\r\n\r\n"))
+    for _ in range(3):  # a client that has not read yet goes on: that must not take the last line from it
+        sender.send(b"x" * 100_000)
+        time.sleep(0.05)
+    assert json.loads(sender.receive())["error"] == {
+        "line": 2,
+        "status": 503,
+        "detail": "The service is about to end; send the rest again.",
+    }
+    sender.reset()
+    assert stop(server) == 0
 
 
 # --- what it costs the service
