@@ -6,6 +6,7 @@ import sys
 import typer
 
 from model.commands import answering, ingestion, promotion, training
+from model.commands.pipeline import pipeline
 from model.errors import ModelError
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ for command in (
     *(training.train, training.validate, training.evaluate),
     *(answering.predict, answering.explain, answering.similar),
     *(promotion.history, promotion.promote, promotion.rollback),
+    pipeline,
 ):
     app.command()(command)
 app.command("training_model", help="Alias of train.", hidden=True)(training.train)

@@ -59,11 +59,16 @@ class _Record(BaseModel):
 
 
 class DataIdentity(_Record):
-    """Which names a bundle was trained and tested on: the same folder and seed give the same split."""
+    """Which names a bundle was trained and tested on: the same folder and seed give the same split.
+
+    `snapshot` is the name of the snapshot that the folder is of, `manifest_sha256` the hash of its manifest, if of one.
+    """
 
     fingerprint: Token
     names: int
     split_seed: int
+    snapshot: Token | None = None
+    manifest_sha256: Token | None = None
 
 
 class BundleMetadata(_Record):

@@ -6,6 +6,7 @@ ModelError
 │   ├── ParityError        torch and ONNX Runtime disagree, so nothing was exported
 │   └── StoreError         a store of bundles lacks what is asked of it, is damaged, or cannot be written
 ├── GateError              a version falls short of the champion, so it was not promoted
+├── PipelineError          a run of the pipeline cannot go on; what stands in its way may pass
 ├── TrackingError          MLflow lacks a record; bundle and store have it
 ├── ConfigError            a training or architecture setting is out of range
 └── PredictionError        one request cannot be answered
@@ -40,6 +41,10 @@ class StoreError(BundleError):
 
 class GateError(ModelError):
     """A version falls short of the champion."""
+
+
+class PipelineError(ModelError):
+    """A run of the pipeline cannot go on; what stands in its way may pass."""
 
 
 class TrackingError(ModelError):

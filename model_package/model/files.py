@@ -36,6 +36,14 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def replace_durably(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, safe on disk on return. Raises OSError."""
+    staged = path.with_name(f".{path.name}.new")
+    write_durably(staged, content)
+    staged.replace(path)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Have the disk remember the names in a folder. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)

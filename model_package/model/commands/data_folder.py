@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from model.commands.terminal import console, progress_console
+
+if TYPE_CHECKING:
+    from model.data.manifest import Manifest
 
 AsIsOption = Annotated[
     bool, typer.Option("--as-is", help="Take every line as a name: markup, comments, columns, headers, notices.")
@@ -25,14 +28,14 @@ _REASONS = {
 }
 
 
-def find_names(data: Path) -> Path:
-    """Return the folder of names that an argument means, and print which snapshot it is of, if of one."""
+def find_names(data: Path) -> "tuple[Path, Manifest | None]":
+    """Return the folder of names that an argument means, with the manifest of its snapshot, of which it prints."""
     from model.data.snapshots import resolve_data
 
     folder, manifest = resolve_data(data)
     if manifest:
         console.print(f"Snapshot {manifest.snapshot}.")
-    return folder
+    return folder, manifest
 
 
 def print_warnings(warnings: Sequence[str]) -> None:

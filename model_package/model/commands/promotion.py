@@ -51,35 +51,30 @@ def promote(
     mlflow: MlflowOption = None,
 ) -> None:
     """Compare a version with the champion on held-out names of its data; make it champion if it is no worse."""
-    from dataclasses import asdict
-
     from model.artifacts import read_metadata
     from model.data.corpus import Reading, load_corpus
     from model.errors import GateError, StoreError
-    from model.evaluation.comparison import describe_failure
+    from model.pipeline.judging import judge
     from model.registry import tracking
-    from model.registry.gate import compare_bundles
     from model.registry.store import Store
 
     if mlflow:
         tracking.check_installed()
     kept = Store(store)
     kept.check_exists()
-    champion, version = kept.champion(), version or kept.challenger()
+    version = version or kept.challenger()
     if version is None:
         raise StoreError(f"{store} has no challenger: nothing was added since the last promotion; name a version.")
-    if version == champion:
+    if version == kept.champion():
         raise StoreError(f"{version} is the champion already.")
     reading = Reading.of_bundle(read_metadata(kept.folder(version)).training)
-    corpus = load_corpus(find_names(data), reading)
-    criteria = compare_bundles(kept.folder(version), kept.folder(champion) if champion else None, corpus)
-    console.print(_criteria_table(criteria))
-    gate = [asdict(criterion) | {"passed": criterion.passed} for criterion in criteria]
-    if failure := describe_failure(criteria):
-        kept.refuse(version, failure, gate=gate)
-        raise GateError(f"{version} is not promoted: {failure}.")
-    kept.promote(version, instead_of=champion, gate=gate)
-    console.print(f"{version} is champion" + (f" instead of {champion}." if champion else "."))
+    verdict = judge(kept, version, load_corpus(find_names(data)[0], reading))
+    console.print(_criteria_table(verdict.criteria))
+    if verdict.failure:
+        kept.refuse(version, verdict.failure, gate=verdict.gate)
+        raise GateError(f"{version} is not promoted: {verdict.failure}.")
+    kept.promote(version, instead_of=verdict.champion, gate=verdict.gate)
+    console.print(f"{version} is champion" + (f" instead of {verdict.champion}." if verdict.champion else "."))
     if mlflow:
         tracking.record(kept, mlflow)
 

@@ -1,11 +1,9 @@
 """Commands that make and evaluate bundles: train, validate, evaluate."""
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from model.commands.data_folder import (
@@ -24,16 +22,13 @@ from model.commands.terminal import (
     NewBundleFolder,
     StoreOption,
     console,
-    progress_console,
 )
-from model.constants import GIVEN_FOLDER, MAX_SEED, OUTLIER_FOLDER
+from model.commands.training_progress import show_training
+from model.constants import MAX_SEED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from model.data.corpus import Corpus
-    from model.training import Epoch, TrainingResult
-    from model.training import Progress as ProgressCallback
+    from model.training import TrainingResult
 
 _MAX_OVERLAPS = 10
 
@@ -55,28 +50,25 @@ def train(
     ranked: RankedOption = None,
 ) -> None:
     """Train on a folder of names, write a verified bundle and add it to the store."""
-    from model.artifacts import DataIdentity, check_writable
+    from model.artifacts import check_writable
     from model.config import read_config
     from model.data.corpus import Reading, load_corpus
-    from model.data.splitting import split_corpus
-    from model.export import save_bundle
+    from model.pipeline.fitting import fit_bundle, identify
     from model.registry import tracking
-    from model.training import train as fit
 
     if mlflow:
         tracking.check_installed()
     shape, training_config = read_config(config, architecture=architecture, epochs=epochs, seed=seed, ranked=ranked)
-    corpus = load_corpus(find_names(data), Reading(as_is, skip_small, training_config.ranked))
+    names, manifest = find_names(data)
+    corpus = load_corpus(names, Reading(as_is, skip_small, training_config.ranked))
     print_warnings(corpus.warnings)
     check_writable(bundle)
     check_writable(store)
-    identity = DataIdentity(fingerprint=corpus.fingerprint(), names=len(corpus.names), split_seed=training_config.seed)
-    split = split_corpus(corpus, training_config.seed)
+    identity = identify(corpus, training_config.seed, names, manifest)
     console.print(f"{_describe(corpus)}; training a {shape.architecture}.")
     console.print(describe_order(corpus.names.ranked_labels(), corpus.names.labels, training_config.ranked))
-    with _progress(training_config.epochs) as progress:
-        result = fit(split, training_config, shape, progress=progress)
-    metadata = save_bundle(bundle, result, split, identity)
+    with show_training(training_config.epochs) as progress:
+        result, metadata = fit_bundle(bundle, corpus, identity, shape, training_config, progress=progress)
     console.print(_metrics_table(metadata.metrics))
     console.print(_describe_result(result, metadata.metrics["validation"]["accuracy"]))
     console.print(f"Bundle {metadata.version} written to {bundle}.")
@@ -92,39 +84,6 @@ def _keep(bundle: Path, store: Path, mlflow: str | None) -> None:
     console.print(f"Added to {store}.")
     if mlflow:
         tracking.record(Store(store), mlflow)
-
-
-@contextmanager
-def _progress(n_epochs: int) -> "Iterator[ProgressCallback]":
-    """Yield what shows how far training is: a bar on a terminal, a line an epoch where there is none."""
-    if not progress_console.is_terminal:
-        yield _EpochLines(n_epochs)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=progress_console) as bar:
-        task = bar.add_task("training", total=1.0)
-        yield lambda share, epochs: bar.update(
-            task, completed=share, description=_describe_epoch(epochs[-1], n_epochs) if epochs else "training"
-        )
-
-
-class _EpochLines:
-    """Prints a line for each epoch that has finished."""
-
-    def __init__(self, n_epochs: int) -> None:
-        self._n_epochs = n_epochs
-        self._n_printed = 0
-
-    def __call__(self, _: float, epochs: "Sequence[Epoch]") -> None:
-        for epoch in epochs[self._n_printed :]:
-            progress_console.print(f"{_describe_epoch(epoch, self._n_epochs)}, {epoch.seconds:.1f} s")
-        self._n_printed = len(epochs)
-
-
-def _describe_epoch(epoch: "Epoch", n_epochs: int) -> str:
-    return (
-        f"epoch {epoch.number} of {n_epochs}: validation accuracy of the network alone {epoch.validation_accuracy:.3f}"
-    )
 
 
 def _describe_result(result: "TrainingResult", accuracy: float) -> str:
@@ -153,7 +112,7 @@ def validate(
     from model.data.corpus import Reading, describe_data
 
     reading = Reading(as_is, skip_small, ranked or "auto")
-    report = describe_data(find_names(data), reading)
+    report = describe_data(find_names(data)[0], reading)
     print_warnings(report.warnings)
     table = Table("label", "lines", "names", "duplicates", "shared with others", "order")
     for row in report.labels:
@@ -183,26 +142,19 @@ def evaluate(
     from dataclasses import asdict
 
     from model.data.corpus import Reading, load_corpus
-    from model.data.splitting import split_corpus
-    from model.errors import DataError
-    from model.evaluation import metrics as evaluation
+    from model.pipeline.evaluating import evaluate_bundle, split_trained
     from model.prediction import Predictor
     from model.registry.store import resolve_bundle
 
     predictor = Predictor.load(resolve_bundle(bundle))
-    corpus = load_corpus(find_names(data), Reading.of_bundle(predictor.metadata.training))
-    if corpus.fingerprint() != predictor.metadata.data.fingerprint:
-        raise DataError(
-            f"{data} is not the data that this bundle was trained on, {GIVEN_FOLDER} and {OUTLIER_FOLDER} included."
-        )
-    split = split_corpus(corpus, predictor.metadata.data.split_seed)
-    test = split.test
-    log_probs = predictor.log_probs(test.names)
+    corpus = load_corpus(find_names(data)[0], Reading.of_bundle(predictor.metadata.training))
+    split = split_trained(predictor, corpus)
+    evaluation = evaluate_bundle(predictor, split)
     table = Table("label", "names", "precision", "recall", "F1")
-    for row in evaluation.label_metrics(log_probs, test.label_ids, test.labels):
+    for row in evaluation.labels:
         table.add_row(row.label, str(row.n), *(f"{x:.3f}" for x in (row.precision, row.recall, row.f1)))
     console.print(table)
-    console.print(_metrics_table({"test": asdict(evaluation.evaluate(log_probs, test.label_ids, test.labels))}))
+    console.print(_metrics_table({"test": asdict(evaluation.metrics)}))
     if report:
         from model.artifacts import write_files
         from model.data.composition import slices

@@ -26,11 +26,14 @@ _STAGING = ".staging"
 _MAX_MANIFEST_BYTES = 2**26
 
 
+def snapshots(data: Path) -> list[Path]:
+    """Return the snapshots in a folder, oldest first; none if it is not there."""
+    return sorted(path for path in data.iterdir() if _SNAPSHOT.fullmatch(path.name)) if data.is_dir() else []
+
+
 def newest_snapshot(data: Path) -> Path | None:
     """Return the newest snapshot in a folder of them; None if it holds none or is not there."""
-    if not data.is_dir():
-        return None
-    return max((path for path in data.iterdir() if _SNAPSHOT.fullmatch(path.name)), default=None)
+    return max(snapshots(data), default=None)
 
 
 def resolve_data(path: Path) -> tuple[Path, Manifest | None]:
@@ -57,6 +60,11 @@ def read_manifest(snapshot: Path) -> Manifest:
     """Return what a snapshot says of itself. Raises DataError if it says nothing."""
     path = snapshot / MANIFEST_FILE
     return parse_manifest(_read(path), path)
+
+
+def hash_manifest(snapshot: Path) -> str:
+    """Return the SHA-256 of a snapshot's manifest, which lists the hashes of all that it holds. Raises DataError."""
+    return hash_bytes(_read(snapshot / MANIFEST_FILE))
 
 
 def lineage(data: Path) -> Iterator[Manifest]:

@@ -96,8 +96,15 @@ class Store:
                 append_entry(self._ledger, "added", version, self.champion())
             return read_metadata(self.path / version)
 
-    def promote(self, version: str, *, instead_of: str | None, gate: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Make a version the champion, in the place of the one that it was compared with.
+    def promote(
+        self,
+        version: str,
+        *,
+        instead_of: str | None,
+        gate: Sequence[Mapping[str, Any]] = (),
+        reason: str | None = None,
+    ) -> None:
+        """Make a version the champion, in the place of the one that it was compared with; the ledger keeps the reason.
 
         Raises:
             BundleError: the version is missing or damaged, is the champion, or another became champion meanwhile.
@@ -109,12 +116,17 @@ class Store:
             if champion != instead_of:
                 raise StoreError(f"The champion changed in the meantime; compare {version} with {champion}.")
             self._point_at(version)
-            append_entry(self._ledger, "promoted", version, champion, gate=gate)
+            append_entry(self._ledger, "promoted", version, champion, reason=reason, gate=gate)
 
     def refuse(self, version: str, reason: str, *, gate: Sequence[Mapping[str, Any]] = ()) -> None:
         """Record that a version fell short of the champion. Raises StoreError if the store cannot be written."""
         with self._writing():
             append_entry(self._ledger, "refused", version, self.champion(), reason=reason, gate=gate)
+
+    def finish_interrupted(self) -> None:
+        """Finish what a killed writer began. Raises StoreError if the store cannot be written."""
+        with self._writing():
+            pass
 
     def rollback(self) -> str:
         """Make the champion before this one champion again and return its version.
