@@ -17,7 +17,10 @@ class _Record(BaseModel):
 
 
 class SourceRecord(_Record):
-    """What was read, and how: the same source read in the same way is not taken twice."""
+    """What was read, and how: the same source read in the same way is not taken twice.
+
+    `is_cut_off` says that a text file ends within a row that could not be read.
+    """
 
     location: str
     kind: str
@@ -28,6 +31,7 @@ class SourceRecord(_Record):
     encoding: str | None = None
     delimiter: str | None = None
     as_is: bool = False
+    is_cut_off: bool = False
     notes: tuple[str, ...] = ()
 
     def holds(self, other: "SourceRecord") -> bool:

@@ -6,6 +6,7 @@ tenth of a second for 60,000 names (benchmarks/similarity.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
@@ -135,6 +136,14 @@ class SimilarNames:
     def all_names(self) -> set[str]:
         """Return every name of the index, folded."""
         return set(self._names.tobytes().decode().split(MARK)[:-1])
+
+    def names_by_label(self) -> dict[str, list[str]]:
+        """Return the names of each label, folded."""
+        names = self._names.tobytes().decode().split(MARK)[:-1]
+        return {
+            label: names[first:last]
+            for label, (first, last) in zip(self.labels, pairwise(self._label_starts), strict=True)
+        }
 
     def _name(self, row: int) -> str:
         return self._names[self._name_starts[row] : self._name_starts[row + 1] - 1].tobytes().decode()

@@ -20,6 +20,8 @@ from model.pipeline.runs import Status
 from model.prediction import Predictor
 from model.training import Progress
 
+_ADVICE = "Drop the mended source, or take it as it is with --accept REASON."
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -71,7 +73,7 @@ def validate(job: Job, _: Progress | None) -> Outcome:
             return Outcome(Status.REFUSED, str(error), {"refused_sha256": sha256, "findings": findings})
         findings += [asdict(finding) for finding in found]
         if found and accept is None:
-            reason = " ".join(finding.sentence for finding in found)
+            reason = " ".join([*(finding.sentence for finding in found), _ADVICE])
             return Outcome(Status.REFUSED, reason, {"refused_sha256": sha256, "findings": findings})
     corpus = job.judged_corpus()
     if candidates := [drop["snapshot"] for drop in facts["drops"] if drop["snapshot"]]:

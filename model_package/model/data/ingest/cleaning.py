@@ -75,6 +75,8 @@ class Cleaned:
     refusals: Refusals = field(default_factory=Refusals)
     rows: int = 0
     taken: int = 0
+    ends_broken: bool = False
+    """Whether the last row could not be read."""
 
     @property
     def repeated(self) -> int:
@@ -100,6 +102,7 @@ def clean_rows(rows: Iterable[Row], *, as_is: bool) -> Cleaned:
         if len(by_label) > _MAX_LABELS:
             raise DataError(f"There are more than {_MAX_LABELS} labels: --text and --label may be swapped.")
         cleaned.rows += 1
+        cleaned.ends_broken = bool(row.problem)
         if refusal:
             cleaned.refusals.add(refusal, row.place)
         else:

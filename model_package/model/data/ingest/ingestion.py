@@ -10,7 +10,7 @@ from model.data.ingest.kinds import detect_kind
 from model.data.ingest.label_lists import find_lists, read_lists
 from model.data.ingest.sources import describe_location, hash_file, hash_files, local_path
 from model.data.ingest.tables import Columns, open_table
-from model.data.ingest.text import check_encoding
+from model.data.ingest.text import check_encoding, ends_with_line
 from model.data.manifest import LabelCount, Manifest, Refused, SourceRecord
 from model.data.snapshots import (
     NAMES_FOLDER,
@@ -135,8 +135,13 @@ def _read(path: Path, identity: SourceRecord, options: Options) -> Drop:
 
 def _read_table(path: Path, identity: SourceRecord, options: Options) -> Drop:
     table = open_table(path, detect_kind(path, identity.location, options.columns.encoding), options.columns)
-    record = identity.model_copy(update={"encoding": table.encoding, "delimiter": table.delimiter})
-    return Drop(record, {NAMES_FOLDER: clean_rows(table.rows, as_is=options.as_is)})
+    names = clean_rows(table.rows, as_is=options.as_is)
+    found = {
+        "encoding": table.encoding,
+        "delimiter": table.delimiter,
+        "is_cut_off": names.ends_broken and table.encoding is not None and not ends_with_line(path),
+    }
+    return Drop(identity.model_copy(update=found), {NAMES_FOLDER: names})
 
 
 def _read_lists(folder: Path, identity: SourceRecord, options: Options) -> Drop:

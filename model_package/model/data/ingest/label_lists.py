@@ -36,7 +36,8 @@ def find_lists(folder: Path, *, as_is: bool) -> LabelLists:
         files |= {part: label_files(folder.resolve().parent / part) for part in (GIVEN_FOLDER, OUTLIER_FOLDER)}
     left_out = set(label_files(folder)) - set(names)
     notices = [f"{path} is left out: it reads like a notice, not like a label." for path in sorted(left_out)]
-    return LabelLists(files, (*describe_ignored(folder), *notices))
+    empty = [f"{path} is empty." for path in names if not path.stat().st_size]
+    return LabelLists(files, (*describe_ignored(folder), *notices, *empty))
 
 
 def read_lists(files: list[Path], encodings: dict[str, str]) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """Find out a text file's encoding, and read its lines, each of a bounded length."""
 
 import codecs
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ MAX_LINE = 2**16
 """Characters of a line; a longer one is cut off behind one more."""
 
 _CHUNK = 2**20
+_LONGEST_LINE_END = 4  # in UTF-32
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark begins it
@@ -68,6 +70,14 @@ def read_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
                 yield number, line.removesuffix("\n")
     except (OSError, UnicodeError) as error:
         raise DataError(f"{path} cannot be read as {encoding} ({type(error).__name__}).") from None
+
+
+def ends_with_line(path: Path) -> bool:
+    """Tell whether the last line of a file that is not empty has an end. Raises DataError if it cannot be read."""
+    with _opened(path) as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - _LONGEST_LINE_END))
+        return any(byte in b"\r\n" for byte in file.read())
 
 
 def _count_characters(path: Path, encoding: str) -> tuple[int, int]:
