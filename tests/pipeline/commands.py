@@ -1,5 +1,6 @@
 """The pipeline as a person runs it: another process."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,14 @@ class Workplace:
 
     def __init__(self, folder: Path) -> None:
         self.store, self.data, self.drops = (folder / name for name in ("store", "data", "drops"))
-        self.drops.mkdir(parents=True)
+        self.drops.mkdir(parents=True, exist_ok=True)
         self._config = folder / "config.toml"
         self._config.write_text(CONFIG)
+
+    def copy(self, folder: Path) -> "Workplace":
+        """Return the same in another folder."""
+        shutil.copytree(self.store.parent, folder)
+        return Workplace(folder)
 
     @property
     def command(self) -> list[str]:

@@ -40,7 +40,9 @@ def main() -> None:
             passed = done.returncode == 3 and poison.words in done.stdout and place.contents() == before
             failures += not passed
             print(f"{'ok  ' if passed else 'FAIL'} {title} ({seconds:.1f} s, exit {done.returncode})")
-            print("    " + done.stdout.splitlines()[-2 if done.returncode == 3 else -1], done.stderr if not passed else "")
+            print(
+                "    " + done.stdout.splitlines()[-2 if done.returncode == 3 else -1], done.stderr if not passed else ""
+            )
         write_csv(place.drops / "fresh.csv", parts.fresh)
         done = place.run()
         print(done.stdout, done.stderr if done.returncode else "")

@@ -88,18 +88,21 @@ def pipeline(
     if mlflow:
         tracking.check_installed()
     settings = Settings(store, data, drops, Columns(text, label), replace, shape, training, accept)
+    reporter = _Reporter(training.epochs)
     if watch:
-        _watch(lambda: _run(settings, mlflow, None, None), watch)
-    elif _run(settings, mlflow, run, step) is Status.REFUSED:
+        _watch(lambda: _run(settings, reporter, mlflow, None, None), watch)
+    elif _run(settings, reporter, mlflow, run, step) is Status.REFUSED:
         raise typer.Exit(REFUSED_EXIT)
 
 
-def _run(settings: "Settings", mlflow: str | None, run: str | None, step: str | None) -> "Status":
+def _run(
+    settings: "Settings", reporter: "_Reporter", mlflow: str | None, run: str | None, step: str | None
+) -> "Status":
     from model.pipeline.chain import run_pipeline
     from model.registry import tracking
     from model.registry.store import Store
 
-    status = run_pipeline(settings, _Reporter(settings.training.epochs), run_id=run, step=step)
+    status = run_pipeline(settings, reporter, run_id=run, step=step)
     kept = Store(settings.store)
     if mlflow and kept.history():
         tracking.record(kept, mlflow)
@@ -128,11 +131,15 @@ def _watch(run: "Callable[[], Status]", seconds: float) -> None:
 
 
 class _Reporter:
-    """Prints a line for each verb that ended; on a terminal it also shows the one that is at work."""
+    """Prints a line for each verb that ended, and again and again the same one once.
+
+    On a terminal it also shows the verb that is at work.
+    """
 
     def __init__(self, n_epochs: int) -> None:
         self._n_epochs = n_epochs
         self._run_id = ""
+        self._unchanged: str | None = None
 
     def opened(self, run: "Run") -> None:
         self._run_id = run.id
@@ -149,6 +156,10 @@ class _Reporter:
             yield None
 
     def ended(self, result: "Result") -> None:
+        repeats = result.status == "unchanged" and result.reason == self._unchanged
+        self._unchanged = result.reason if result.status == "unchanged" else None
+        if repeats:
+            return
         head = f"{self._run_id} {result.verb}: {result.status.value}"
         if result.reason:
             console.print(f"{head}. {result.reason}")

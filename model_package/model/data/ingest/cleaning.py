@@ -15,6 +15,7 @@ from model.utils import clean, fold_cleaned
 
 _MAX_LABELS = 10_000
 BAD_LABEL = "a label that cannot name a file"
+_NO_LABEL = "no label"
 
 
 @dataclass
@@ -122,7 +123,7 @@ def _refusal(row: Row, label: str, *, as_is: bool) -> str | None:
     if row.problem and not (as_is and row.label):
         return row.problem
     if not is_label(label):
-        return BAD_LABEL
+        return BAD_LABEL if label else _NO_LABEL
     fault = find_defect(row.text) or (None if as_is else find_suspicion(row.text))
     return fault.value if fault else None
 

@@ -15,7 +15,7 @@ _MARK_LENGTH = 5
 _MIN_MARKED = 10
 _MIN_MARKED_SHARE = 0.05
 _MARK_EXCESS = 10  # times as frequent as before; on splits of real lists it was 5
-_MAX_UNFAMILIAR = 0.30  # of names it was validated on, 0.05 are
+_MAX_UNFAMILIAR = 0.30  # more than of the label's earlier names
 _MAX_OWN_LABEL = 0.05
 
 
@@ -28,7 +28,7 @@ def check_spam(change: Change, incumbent: Incumbent | None) -> Iterator[Finding]
             _check_own_label(label, names),
             _check_variety(label, _draw(names, rng), _draw(_comparable(change, earlier), rng)),
             _check_marks(label, names, earlier),
-            _check_familiarity(label, names, incumbent),
+            _check_familiarity(label, names, earlier, incumbent),
         )
         # one sentence a label: the checks see the same spam from several sides
         if found := next(filter(None, checks), None):
@@ -104,15 +104,16 @@ def _check_own_label(label: str, names: Sequence[str]) -> Finding | None:
     )
 
 
-def _check_familiarity(label: str, names: Sequence[str], incumbent: Incumbent | None) -> Finding | None:
-    if incumbent is None or label not in incumbent.label_ids or len(names) < _MIN_NAMES:
+def _check_familiarity(
+    label: str, names: Sequence[str], earlier: Sequence[str], incumbent: Incumbent | None
+) -> Finding | None:
+    if incumbent is None or label not in incumbent.label_ids or min(len(names), len(earlier)) < _MIN_NAMES:
         return None
-    sample = names[:: max(1, len(names) // _SAMPLE)]
-    share = incumbent.share_unfamiliar(sample)
-    if share <= _MAX_UNFAMILIAR:
+    share, usual = (incumbent.share_unfamiliar(some[:: max(1, len(some) // _SAMPLE)]) for some in (names, earlier))
+    if share <= usual + _MAX_UNFAMILIAR:
         return None
     return Finding(
         "no names",
-        f"{share:.0%} of the new names of {label} look like no names to the champion, of those known 5%. "
+        f"{share:.0%} of the new names of {label} look like no names to the champion, of its earlier ones {usual:.0%}. "
         "Leave out what is none.",
     )
