@@ -14,12 +14,19 @@ _TEMPERATURES = np.geomspace(0.25, 4.0, 401)
 def fit_temperature(logits: NDArray[np.floating], label_ids: Ids) -> float:
     """Return the temperature that minimises the negative log-likelihood of logits (N, L) on labels (N,).
 
-    Guo et al., "On Calibration of Modern Neural Networks", 2017. One scalar on a convex problem: a grid of 0.7%
-    steps is as good as an optimiser.
+    Guo et al., "On Calibration of Modern Neural Networks", 2017. The best of a grid of 0.7% steps: the loss is convex
+    in the inverse of the temperature, so it falls up to the best and rises from there, and halving finds it.
     """
     rows = np.arange(len(label_ids))
-    losses = [-log_softmax(logits / temperature)[rows, label_ids].mean() for temperature in _TEMPERATURES]
-    return float(_TEMPERATURES[int(np.argmin(losses))])
+
+    def loss(step: int) -> float:
+        return float(-log_softmax(logits / _TEMPERATURES[step])[rows, label_ids].mean())
+
+    low, high = 0, len(_TEMPERATURES) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if loss(middle) <= loss(middle + 1) else (middle + 1, high)
+    return float(_TEMPERATURES[low])
 
 
 def fit_abstention_threshold(familiarity: NDArray[np.float64]) -> float:

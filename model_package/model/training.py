@@ -19,9 +19,9 @@ from model.networks.blending import blend
 from model.networks.inference import compute_outputs
 from model.networks.language_model import LanguageModel
 from model.networks.modules import LinearNetwork, WideNetwork
+from model.networks.optimiser import Optimiser
 from model.utils import build_vocabulary, encode, log_softmax
 
-_SCHEDULE_STEPS = 10_000
 _MAX_SETTING = 1e6  # of a setting; nan and infinity are none
 
 
@@ -31,14 +31,16 @@ class TrainingConfig(SamplingConfig):
 
     epochs: int = 6
     learning_rate: float = 4e-3
-    weight_decay: float = 0.01
+    ngram_learning_rate: float = 0.05  # of the table of n-grams, which Adagrad trains
+    weight_decay: float = 0.01  # of all but that table
     gradient_clip: float = 1.0
     outlier_loss: float = 0.7  # what telling names from outliers counts beside telling labels apart
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.epochs < 1 or not (0 < self.learning_rate <= _MAX_SETTING and 0 < self.gradient_clip <= _MAX_SETTING):
-            raise ConfigError("epochs, learning_rate and gradient_clip must be positive.")
+        for setting in ("epochs", "learning_rate", "ngram_learning_rate", "gradient_clip"):
+            if not 0 < getattr(self, setting) <= _MAX_SETTING:
+                raise ConfigError(f"{setting} must be positive.")
         if not (0 <= self.weight_decay <= _MAX_SETTING and 0 <= self.outlier_loss <= _MAX_SETTING):
             raise ConfigError("weight_decay and outlier_loss must not be negative.")
 
@@ -167,21 +169,18 @@ def encode_all(dataset: Dataset, characters: tuple[str, ...]) -> list[list[int]]
 
 def _optimisation_step(classifier: nn.Module, config: TrainingConfig) -> Callable[[Batch, float], float]:
     """Return a function that learns from one batch, at a share of the whole training, and returns its loss."""
-    optimiser = torch.optim.AdamW(
-        classifier.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )  # fused: ten times as fast on a large table
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=_SCHEDULE_STEPS)
+    optimiser = Optimiser(
+        classifier,
+        learning_rate=config.learning_rate,
+        ngram_learning_rate=config.ngram_learning_rate,
+        weight_decay=config.weight_decay,
+        gradient_clip=config.gradient_clip,
+    )
 
     def step(batch: Batch, share: float) -> float:
         classifier.train()
         loss = _loss(classifier(torch.from_numpy(batch.ids)), batch, config.outlier_loss)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(classifier.parameters(), config.gradient_clip)
-        optimiser.step()
-        # epochs differ in their number of batches, so the schedule goes by the share that is done
-        while schedule.last_epoch < min(share * _SCHEDULE_STEPS, _SCHEDULE_STEPS - 1):
-            schedule.step()
+        optimiser.step(loss, share)
         return loss.item()
 
     return step

@@ -95,15 +95,25 @@ class LinearNetwork(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map token ids (B, T) to outputs (B, O)."""
-        if lengths is None:
+        if lengths is None and self.weights.weight.dtype == torch.float32:
+            return self.bias + self._sum_rows(self.buckets(ids))
+        if lengths is None:  # in double, as it is exported
             weights = self.weights(self.buckets(ids))  # (B, G, O)
         else:
             windows = _windows(ids)
             weights = self.weights(_hash_ngrams(windows) % self.n_buckets)  # (B, T, 5, O)
             # from half precision straight to double would take ONNX Runtime five times as long
             weights = weights.float() * (windows > PAD_ID)[:, :, :, None]
-        outputs: Tensor = self.bias + self.dropout(weights).double().sum(dim=tuple(range(1, weights.ndim - 1)))
+        outputs: Tensor = self.bias + weights.double().sum(dim=tuple(range(1, weights.ndim - 1)))
         return outputs
+
+    def _sum_rows(self, buckets: Tensor) -> Tensor:
+        """Return the sums (B, O) of rows (B, G) that are trained: whole n-grams are dropped, gradients are sparse."""
+        kept = self.dropout(torch.ones(buckets.shape))
+        sums = nn.functional.embedding_bag(
+            buckets, self.weights.weight, mode="sum", per_sample_weights=kept, sparse=True
+        )
+        return sums.double()
 
     def buckets(self, ids: Tensor) -> Tensor:
         """Return the rows of the weights (B, G) of all n-grams of token ids (B, T), the shortest first."""
