@@ -1,6 +1,7 @@
 """Find a column by its name, trimmed and whatever its case, or by its number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from model.errors import DataError
 
@@ -9,31 +10,78 @@ _MAX_COLUMN_LENGTH = 40
 
 
 class ColumnError(DataError):
-    """A table lacks a column, or has it twice."""
+    """A table lacks a column, or has it twice; `unquoted` says so without the name that was asked for."""
+
+    def __init__(self, sentence: str, unquoted: str) -> None:
+        super().__init__(sentence)
+        self.unquoted = unquoted
 
 
-def find_columns(text: str, label: str, columns: Sequence[str]) -> tuple[int, int]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which columns are needed, and what to do about a file that seems to lack a header or a column.
+
+    `find` returns the places of the columns among those of a header, and raises ColumnError.
+    """
+
+    find: Callable[[Sequence[str]], tuple[int, ...]]
+    if_single: str
+    if_data: str
+
+
+def find_columns(text: str, label: str, columns: Sequence[str]) -> tuple[int, ...]:
     """Return the places of the columns of texts and labels. Raises ColumnError if they are not two that are there."""
     places = _find(text, columns), _find(label, columns)
     if places[0] == places[1]:
-        raise ColumnError(f"--text and --label both name column {places[0] + 1}; they must be two.")
+        sentence = f"--text and --label both name column {places[0] + 1}; they must be two."
+        raise ColumnError(sentence, sentence)
     return places
 
 
+def find_text_columns(wanted: str, columns: Sequence[str]) -> tuple[int, ...]:
+    """Return the place of a column, or of each of `first,last`, whose cells make one text together.
+
+    Raises:
+        ColumnError: one is missing, there twice, or named twice.
+    """
+    if "," not in wanted or _matches(wanted, columns):
+        return (_find(wanted, columns),)
+    places = tuple(_find(part.strip(), columns) for part in wanted.split(","))
+    if len(set(places)) < len(places):
+        sentence = "A column is named twice; name different ones."
+        raise ColumnError(sentence, sentence)
+    return places
+
+
+def join_cells(cells: Sequence[str]) -> str:
+    """Return the text that the cells of one row make: alone as it is, several with a space between those not blank."""
+    return cells[0] if len(cells) == 1 else " ".join(filter(None, map(str.strip, cells)))
+
+
 def _find(wanted: str, columns: Sequence[str]) -> int:
-    exact = [i for i, column in enumerate(columns) if column == wanted]
-    similar = [i for i, column in enumerate(columns) if _normalise(column) == _normalise(wanted)]
-    found = exact or similar
+    found = _matches(wanted, columns)
     if len(found) == 1:
         return found[0]
     if found:
         numbers = " and ".join(str(i + 1) for i in found)
+        advice = "rename one, or give the number of the column."
         raise ColumnError(
-            f"Columns {numbers} are both called {wanted!r:.60}: rename one, or give the number of the column."
+            f"Columns {numbers} are both called {wanted!r:.60}: {advice}",
+            f"Columns {numbers} both have this name: {advice}",
         )
     if wanted.isdecimal() and 1 <= int(wanted) <= len(columns):
         return int(wanted) - 1
-    raise ColumnError(f"There is no column {wanted!r:.60}; the columns are: {describe_columns(columns)}.")
+    listed = describe_columns(columns)
+    raise ColumnError(
+        f"There is no column {wanted!r:.60}; the columns are: {listed}.",
+        f"There is no column of this name; the columns are: {listed}.",
+    )
+
+
+def _matches(wanted: str, columns: Sequence[str]) -> list[int]:
+    """Return the places of the columns that are called so, else of those that nearly are."""
+    exact = [i for i, column in enumerate(columns) if column == wanted]
+    return exact or [i for i, column in enumerate(columns) if _normalise(column) == _normalise(wanted)]
 
 
 def describe_columns(columns: Sequence[str]) -> str:

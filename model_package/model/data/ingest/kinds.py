@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 _UNPACK = "unpack it first"
 _EXPORT = "save the sheet as CSV (UTF-8)"
-_WRITE_TABLE = "write the table as CSV, NDJSON or Parquet"
+_WRITE_TABLE = "write the table as CSV"
 _BINARY = (
     (b"\xd0\xcf\x11\xe0", "an old Excel or Office file", _EXPORT),
     (b"\x1f\x8b", "a gzip archive", _UNPACK),
@@ -54,15 +54,15 @@ def detect_kind(path: Path, location: str, encoding: str | None = None) -> Kind:
         raise DataError(f"{location} cannot be read: {error.strerror}.") from None
     if head.startswith(b"PAR1"):
         return Kind.PARQUET
-    if refusal := _describe_refusal(head) or (None if encoding else _describe_nul(head)):
+    if refusal := describe_refusal(head) or (None if encoding else describe_binary(head)):
         raise DataError(f"{location} {refusal}.")
     if path.suffix.lower() in {".ndjson", ".jsonl"} or head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         return Kind.NDJSON
     return Kind.DELIMITED
 
 
-def _describe_refusal(head: bytes) -> str | None:
-    """Return what a file that cannot be read is, and what to do."""
+def describe_refusal(head: bytes) -> str | None:
+    """Return what a file is that is no table by its first bytes, and what to do; the subject is left out."""
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         return "is empty"
     if head.startswith(b"PK\x03\x04"):
@@ -78,10 +78,11 @@ def _describe_refusal(head: bytes) -> str | None:
     return None
 
 
-def _describe_nul(head: bytes) -> str | None:
+def describe_binary(head: bytes) -> str | None:
+    """Return what a file of an encoding that nobody declared is, if it holds NUL, and what to do."""
     if b"\0" not in head or head.startswith(_UTF_16):
         return None
     halves = (head[::2].count(0), head[1::2].count(0))
     if max(halves) > len(head) // 5 and min(halves) < len(head) // 50:
-        return "looks like UTF-16 without a byte order mark: save it as UTF-8, or name the encoding with --encoding"
+        return "looks like UTF-16 without a byte order mark: save it as UTF-8, or name its encoding"
     return f"is a binary file: {_WRITE_TABLE}"

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from model.data.ingest.columns import find_columns
-from model.data.ingest.dialects import TOO_LONG, Dialect, Record, detect_dialect, read_records
+from model.data.ingest.columns import Wanted, find_columns
+from model.data.ingest.dialects import Dialect, detect_dialect
 from model.data.ingest.kinds import Kind
+from model.data.ingest.records import TOO_LONG, Record, Records, parse_record
 from model.data.ingest.text import MAX_LINE, detect_encoding, read_lines
 from model.errors import DataError
 
@@ -58,29 +60,38 @@ def open_table(path: Path, kind: Kind, columns: Columns) -> Table:
     if kind is Kind.NDJSON:
         return Table(_read_ndjson(path, encoding, columns), encoding)
     lines = read_lines(path, encoding)
-    dialect = detect_dialect(lines, columns.text, columns.label, has_header=columns.has_header)
+    dialect = detect_dialect(lines, _wanted(columns), has_header=columns.has_header)
     return Table(_read_delimited(path, encoding, dialect), encoding, dialect.delimiter)
 
 
+def _wanted(columns: Columns) -> Wanted:
+    return Wanted(
+        partial(find_columns, columns.text, columns.label),
+        "it needs a column of texts and one of labels, named by its first line; "
+        "lists without labels go into a folder, one <Label>.txt a label.",
+        "add a header, or give the numbers of the columns with --no-header, as in --no-header --text 1 --label 2.",
+    )
+
+
 def _read_delimited(path: Path, encoding: str, dialect: Dialect) -> Iterator[Row]:
-    records = read_records(read_lines(path, encoding), dialect.delimiter)
-    width = len(dialect.header) if dialect.header else None
-    for record in islice(records, dialect.n_skipped, None):
-        width = width or len(record.cells)
-        yield _row_of_record(record, dialect, width)
+    records = Records(dialect.delimiter).feed(read_lines(path, encoding), last=True)
+    filled = (record for record in records if record.problem or record.text.strip())
+    for record in islice(filled, dialect.n_skipped, None):
+        yield _row_of_record(record, dialect)
 
 
-def _row_of_record(record: Record, dialect: Dialect, width: int) -> Row:
+def _row_of_record(record: Record, dialect: Dialect) -> Row:
     place = str(record.number)
-    if record.problem:
-        return Row(place, "", "", record.problem)
-    if len(record.cells) <= max(dialect.text, dialect.label):
+    cells, problem = parse_record(record, dialect.delimiter)
+    cells = dialect.fit(cells)
+    if problem:
+        return Row(place, "", "", problem)
+    if len(cells) <= max(dialect.places):
         return Row(place, "", "", _MISSING)
-    if len(record.cells) != width:
-        return Row(place, "", "", "more or fewer cells than the first line")
-    if dialect.header and tuple(record.cells) == dialect.header:
-        return Row(place, "", "", "the header again")
-    return Row(place, record.cells[dialect.text], record.cells[dialect.label])
+    if problem := dialect.find_problem(cells):
+        return Row(place, "", "", problem)
+    text, label = (cells[i] for i in dialect.places)
+    return Row(place, text, label)
 
 
 def _read_ndjson(path: Path, encoding: str, columns: Columns) -> Iterator[Row]:
