@@ -53,6 +53,8 @@ RUN_HERE = {
     "python -m model train my/bundle my/data --skip-small",
     "python -m model history",
     "python -m model promote data/names",
+    "python -m model score names.csv scored.csv --text surname",
+    "python -m model score people.tsv people.parquet --text first,last --bundle my/bundle",
     "python -m api.request_log stats",
     "python -m api.request_log export --output requests.csv",
     "python -m api.request_log export --feedback feedback",
@@ -259,6 +261,18 @@ def test_the_shipped_bundle_answers_on_the_command_line() -> None:
     stated = json.loads((ROOT / "artifacts" / "metadata.json").read_text(encoding="utf-8"))["metrics"]["test"]
     assert float(accuracy[1]) == pytest.approx(stated["accuracy"], abs=1e-3)
     assert f"| surnames | 7,738 | {stated['accuracy']:.3f} |" in PAGES["README.md"]
+
+
+def test_tables_are_scored(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("Surname\nKowalska\n", encoding="utf-8")
+    (tmp_path / "people.tsv").write_text("First\tLast\nAnna\tKowalska\n", encoding="utf-8")
+    (tmp_path / "artifacts").symlink_to(ROOT / "artifacts")
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "bundle").symlink_to(ROOT / "artifacts")
+    _run("python -m model score names.csv scored.csv --text surname", cwd=tmp_path)
+    assert (tmp_path / "scored.csv").read_text(encoding="utf-8").splitlines()[1].startswith("Kowalska,Polish,")
+    command = "python -m model score people.tsv people.parquet --text first,last --bundle my/bundle"
+    assert "1 rows scored" in _run(command, cwd=tmp_path)
 
 
 def test_the_configuration_shown_is_the_default(tmp_path: Path) -> None:

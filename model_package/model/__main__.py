@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from model.commands import answering, ingestion, promotion, training
+from model.commands import answering, ingestion, promotion, scoring, training
 from model.commands.pipeline import pipeline
 from model.errors import ModelError
 
@@ -20,6 +20,7 @@ for command in (
     ingestion.ingest,
     *(training.train, training.validate, training.evaluate),
     *(answering.predict, answering.explain, answering.similar),
+    scoring.score,
     *(promotion.history, promotion.promote, promotion.rollback),
     pipeline,
 ):

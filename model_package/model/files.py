@@ -54,13 +54,14 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold the lock of a folder, or of a file that is made if need be; others wait, and a kill gives it back.
 
     A network file system may lock no folders: writers there are not kept apart.
 
     Raises:
-        OSError: it cannot be opened, or its file cannot be locked.
+        OSError: it cannot be opened, or its file cannot be locked; BlockingIOError if another holds it and `wait` is
+            false.
     """
     import fcntl  # not on Windows, where a store can still be read
 
@@ -68,7 +69,7 @@ def locked(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
     try:
         with suppress(*((OSError,) if is_folder else ())):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(descriptor)

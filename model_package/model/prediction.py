@@ -191,6 +191,25 @@ class Predictor:
             for text, ids, label_ids, row, familiarity in zip(texts, sequences, *columns, strict=True)
         ]
 
+    def predict_each(
+        self, names: Sequence[str], top_k: int | None = None, prior: Prior = "natural"
+    ) -> list[Prediction | str]:
+        """Return the prediction of each name, or the sentence that says why it cannot be a name.
+
+        Spellings of one name are predicted once. Raises as `predict` does, but for invalid names.
+        """
+        texts = [self._read_or_refuse(name) for name in names]
+        places = {text: place for place, text in enumerate(dict.fromkeys(t for t, refusal in texts if not refusal))}
+        predictions = self.predict_read(list(places), top_k, prior)
+        return [refusal or predictions[places[text]] for text, refusal in texts]
+
+    def _read_or_refuse(self, name: str) -> tuple[str, str]:
+        """Return a name as the network reads it, or why it cannot be a name."""
+        try:
+            return self.read(name), ""
+        except InvalidNameError as error:
+            return "", str(error)
+
     def predict_label(self, name: str) -> str:
         """Return the most probable label. Raises InvalidNameError if most letters of the name are unknown."""
         labels = self.predict([name], top_k=1)[0].labels

@@ -1,0 +1,151 @@
+"""Rows of a table between reading and writing: what stays of them, their texts, and what is refused."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Rejected(NamedTuple):
+    """A row that cannot be scored: its number, why, and the row as far as it can be shown in one cell."""
+
+    number: int
+    reason: str
+    row: str
+
+
+class Content(Protocol):
+    """What rows hold, in the shape of whatever is written."""
+
+    def select(self, places: Sequence[int]) -> "Content":
+        """Return some of the rows."""
+
+    def cells(self) -> Sequence[Sequence[object]]:
+        """Return the cells of each row in the order of the table's columns."""
+
+    def objects(self) -> Sequence[dict[str, Any]]:
+        """Return each row as an object."""
+
+    def arrow(self) -> "pa.Table":
+        """Return the rows as an Arrow table."""
+
+    def show(self, place: int) -> str:
+        """Return one row as text."""
+
+
+@dataclass
+class Batch:
+    """Rows that are scored together: the number, the text and the content of each, and those that are refused."""
+
+    numbers: list[int]
+    texts: list[str]
+    content: Content
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DelimitedRows:
+    """Rows of delimited text."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: Sequence[str]
+    """The records as they stand in the file."""
+
+    def select(self, places: Sequence[int]) -> Content:
+        """Return some of the rows."""
+        return DelimitedRows(self.columns, [self.rows[i] for i in places], [self.texts[i] for i in places])
+
+    def cells(self) -> Sequence[Sequence[object]]:
+        """Return the cells as they are."""
+        return self.rows
+
+    def objects(self) -> Sequence[dict[str, Any]]:
+        """Return each row as an object of strings."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def arrow(self) -> "pa.Table":
+        """Return a table of strings."""
+        return _table_of_strings(self.columns, self.rows)
+
+    def show(self, place: int) -> str:
+        """Return the record."""
+        return self.texts[place]
+
+
+@dataclass(frozen=True)
+class JsonRows:
+    """Objects of NDJSON; the table's columns are the keys of the first."""
+
+    columns: Sequence[str]
+    rows: Sequence[dict[str, Any]]
+
+    def select(self, places: Sequence[int]) -> Content:
+        """Return some of the rows."""
+        return JsonRows(self.columns, [self.rows[i] for i in places])
+
+    def cells(self) -> Sequence[Sequence[object]]:
+        """Return strings as they are and other values as JSON; what is missing or null is None."""
+        return [[_flatten(row.get(column)) for column in self.columns] for row in self.rows]
+
+    def objects(self) -> Sequence[dict[str, Any]]:
+        """Return the objects as they are."""
+        return self.rows
+
+    def arrow(self) -> "pa.Table":
+        """Return a table of strings."""
+        return _table_of_strings(self.columns, self.cells())
+
+    def show(self, place: int) -> str:
+        """Return the object as a line."""
+        return json.dumps(self.rows[place], ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class ArrowRows:
+    """Rows of a Parquet file."""
+
+    table: "pa.Table"
+
+    def select(self, places: Sequence[int]) -> Content:
+        """Return some of the rows."""
+        import pyarrow as pa
+
+        return ArrowRows(self.table.take(pa.array(places, pa.int64())))
+
+    def cells(self) -> Sequence[Sequence[object]]:
+        """Return the values as Python's."""
+        return list(zip(*(column.to_pylist() for column in self.table.columns), strict=True))
+
+    def objects(self) -> Sequence[dict[str, Any]]:
+        """Return each row as an object."""
+        rows: list[dict[str, Any]] = self.table.to_pylist()
+        return rows
+
+    def arrow(self) -> "pa.Table":
+        """Return the table as it is."""
+        return self.table
+
+    def show(self, place: int) -> str:
+        """Return the row as JSON."""
+        return json.dumps(self.table.slice(place, 1).to_pylist()[0], ensure_ascii=False, default=str)
+
+
+def split_batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Yield rows in batches of a size, the last perhaps smaller."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _flatten(value: object) -> str | None:
+    return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False)
+
+
+def _table_of_strings(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "pa.Table":
+    import pyarrow as pa
+
+    values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+    arrays = [pa.array(column, pa.string()) for column in values]
+    return pa.table(dict(zip(columns, arrays, strict=True)))
