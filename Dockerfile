@@ -1,6 +1,6 @@
 # docker build -t fastapi-ml -f Dockerfile . && docker run -p 8000:8000 fastapi-ml
 
-# both stages must have the same Python; a release names a newer one with its digest
+# all stages must have the same Python; a release names a newer one with its digest
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 # --- build: a virtual environment with the locked serving dependencies, and the service
@@ -19,6 +19,56 @@ COPY api app/api
 COPY artifacts app/artifacts
 # bytecode by hash, not by time stamp: it stays valid however the files are copied
 RUN venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash venv/lib app/api
+
+# --- training-build: a virtual environment with the locked training dependencies, and the model package
+FROM ${PYTHON_IMAGE} AS training-build
+WORKDIR /app
+RUN python3 -m venv venv
+COPY requirements/training.txt requirements/torch.txt requirements/
+RUN venv/bin/pip install --no-cache-dir --no-compile --only-binary=:all: --no-deps --require-hashes \
+      --requirement requirements/training.txt
+# the CPU build, elsewhere than on PyPI, where it is several GB of CUDA; empty where pip has a CPU wheel at hand
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN venv/bin/pip install --no-cache-dir --no-compile --only-binary=:all: --no-deps \
+      ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} --requirement requirements/torch.txt
+COPY model_package model_package
+RUN venv/bin/pip install --no-cache-dir --no-compile --no-deps ./model_package \
+ && venv/bin/pip uninstall --yes --quiet pip
+# not torch's own tests, some of which only newer Pythons can read
+RUN venv/bin/python -m compileall -q -j 0 -x torch/testing --invalidation-mode unchecked-hash venv/lib
+
+# --- training: docker build --target training: python -m model, with torch
+FROM ${PYTHON_IMAGE} AS training
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages /usr/local/lib/python3.*/ensurepip
+# plots want a folder for their fonts, whoever the user is; with a read-only root, mount something at /tmp
+ENV PATH=/app/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    MPLCONFIGDIR=/tmp/matplotlib
+WORKDIR /app
+COPY --from=training-build /app/venv venv
+RUN python -c "import model.__main__, torch, matplotlib, mlflow, pyarrow" && rm -rf /tmp/*
+ENV PYTHONDONTWRITEBYTECODE=1
+# a first drop: the names that the shipped model was trained on
+COPY data/names data/names
+COPY data/given_names data/given_names
+COPY data/outliers data/outliers
+
+ARG VERSION=dev
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title="fastapi-ml-training" \
+      org.opencontainers.image.description="Trains the model that tells which language a name comes from" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
+
+# models, and drops with the snapshots that become of them
+RUN install -d -o 10001 -g 10001 -m 700 /store /training
+VOLUME /store /training
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "model"]
+CMD ["--help"]
 
 # --- final: Python, the environment, the service and its bundle
 FROM ${PYTHON_IMAGE}

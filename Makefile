@@ -10,6 +10,7 @@ STORE ?= store
 FUZZ ?= 10000
 ATTACK ?= 5000
 IMAGE ?= fastapi-ml
+TRAINING_IMAGE ?= fastapi-ml-training
 # Which torch: uv's name of a build (cpu, cu128, ...). Empty: what pip finds, right where a CPU wheel is at hand.
 TORCH_BACKEND ?= $(if $(PIP_FIND_LINKS),,cpu)
 ENGINE ?= $(firstword $(foreach engine,docker podman,$(if $(shell $(engine) info >/dev/null 2>&1 && echo yes),$(engine))))
@@ -18,12 +19,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+define build_image # IMAGE, OPTIONS
+	test -n "$(ENGINE)" || { echo "Neither docker nor podman answers: install one of them and start it." >&2; exit 1; }; \
+	echo "Building $(1) with $(ENGINE)."; \
+	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(BUILD_ARGS) $(2) \
+		--build-arg VERSION="$$(git describe --tags --always 2>/dev/null)" \
+		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
+		--build-arg CREATED="$$(date -u +%FT%TZ)" -t $(1) -f Dockerfile .
+endef
+
 .PHONY: help serve test test-oldest test-clients test-pages test-monitoring scan fuzz attack attack-proxies durability train validate \
-	lint docs bench bench-peers image dist e2e data lock clean
+	lint docs bench bench-peers image training-image dist e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 serve: $(VENV)/.serve ## Answer on http://HOST:PORT with the bundle in BUNDLE
 	@NAME_CLASSIFIER_HOST=$(HOST) NAME_CLASSIFIER_PORT=$(PORT) NAME_CLASSIFIER_BUNDLE_DIR="$(BUNDLE)" exec $(BIN)/python -m api
 
@@ -86,12 +96,10 @@ bench-peers: $(VENV)/.dev ## Measure other ways to serve the same net too, each 
 	@$(BIN)/python benchmarks/serving/bench.py --peers $(if $(PLOT),--plot "$(PLOT)")
 
 image: ## Build the image IMAGE with docker, or podman where there is no docker
-	@test -n "$(ENGINE)" || { echo "Neither docker nor podman answers: install one of them and start it." >&2; exit 1; }
-	@echo "Building $(IMAGE) with $(ENGINE)."
-	@$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(BUILD_ARGS) \
-		--build-arg VERSION="$$(git describe --tags --always 2>/dev/null)" \
-		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
-		--build-arg CREATED="$$(date -u +%FT%TZ)" -t $(IMAGE) -f Dockerfile .
+	@$(call build_image,$(IMAGE))
+
+training-image: ## Build the image TRAINING_IMAGE, which trains: 1.6 GB, with torch
+	@$(call build_image,$(TRAINING_IMAGE),--target training)
 
 dist: $(VENV)/.dev ## Build the wheel and the sdist of model_package into dist/
 	@SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" $(BIN)/uv build --quiet --no-build-isolation \
@@ -121,6 +129,10 @@ lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
 		--group pages -o requirements/pages.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group scan -o requirements/scan.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--constraint requirements/dev.txt --excludes requirements/torch.txt \
+		model_package/pyproject.toml --extra ingest --extra mlflow --group pyproject.toml:torch-needs \
+		-o requirements/training.txt
 
 clean: ## Remove the environment and every cache
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis model_package/*.egg-info

@@ -70,7 +70,7 @@ ELSEWHERE = {
     "pip install uv && uv pip install --torch-backend cpu torch": ("Makefile", "--torch-backend $(TORCH_BACKEND)"),
     "pip install -e model_package": ("Makefile", "-e model_package"),
     "python -m model rollback": ("model_package/tests/test_promotion.py", '_run("rollback", "--store", store)'),
-    "docker build -t fastapi-ml -f Dockerfile .": ("Makefile", "-t $(IMAGE) -f Dockerfile ."),
+    "docker build -t fastapi-ml -f Dockerfile .": ("Makefile", "-t $(1) -f Dockerfile ."),
     "docker run -p 8000:8000 fastapi-ml": ("tests/e2e/test_image.py", 'run(engine, "run", "--detach"'),
     "minikube image load fastapi-ml": (CLUSTER_TEST, '"minikube", "image", "load"'),
     "cd infra/chart_api && helm install api-chart . -f values.dev.yaml": (

@@ -81,9 +81,22 @@ def test_every_python_is_in_the_range_of_the_package() -> None:
     assert all(SpecifierSet(PACKAGE["requires-python"]).contains(version) for version in found)
 
 
-def test_both_stages_have_the_base_image_of_the_argument() -> None:
-    stages = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert stages == ["${PYTHON_IMAGE}"] * 2
+def test_every_stage_has_the_base_image_of_the_argument_and_the_last_one_serves() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", text, re.MULTILINE)
+    assert {image for image, _ in stages} == {"${PYTHON_IMAGE}"}
+    assert [name for _, name in stages][-1] == ""  # what `docker build` builds without --target
+    assert ("${PYTHON_IMAGE}", "training") in stages
+    assert text.rstrip().endswith('CMD ["python", "-m", "api"]')
+
+
+def test_the_training_image_has_what_training_needs_and_the_serving_image_does_not() -> None:
+    lines = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in (ROOT / "requirements").iterdir()}
+    serving, training, torch = (
+        {line.partition("==")[0] for line in lines[name] if "==" in line} for name in ("serve", "training", "torch")
+    )
+    assert {re.split(r"[^a-z0-9-]", line)[0] for line in PACKAGE["dependencies"]} <= training | torch
+    assert not serving & {line for line in lines["training-only"] if not line.startswith("#")}
 
 
 def test_a_bare_machine_gets_the_base_image_of_the_dockerfile(tmp_path: Path) -> None:
