@@ -11,6 +11,7 @@ FUZZ ?= 10000
 ATTACK ?= 5000
 IMAGE ?= fastapi-ml
 TRAINING_IMAGE ?= fastapi-ml-training
+AIRFLOW_PORT ?= 8080
 # Which torch: uv's name of a build (cpu, cu128, ...). Empty: what pip finds, right where a CPU wheel is at hand.
 TORCH_BACKEND ?= $(if $(PIP_FIND_LINKS),,cpu)
 ENGINE ?= $(firstword $(foreach engine,docker podman,$(if $(shell $(engine) info >/dev/null 2>&1 && echo yes),$(engine))))
@@ -29,7 +30,7 @@ define build_image # IMAGE, OPTIONS
 endef
 
 .PHONY: help serve test test-oldest test-clients test-pages test-monitoring scan fuzz attack attack-proxies durability train validate \
-	lint docs bench bench-peers image training-image dist e2e data lock clean
+	lint docs bench bench-peers image training-image airflow test-airflow dist e2e data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -51,6 +52,9 @@ test-monitoring: $(VENV)/.dev ## Try the alerts with promtool, and the dashboard
 
 test-pages: $(VENV)/.serve build/pages-venv/.installed ## Open the pages in headless Chromium, without a network (needs chromium and chromedriver)
 	@build/pages-venv/bin/pytest -o filterwarnings=default tests/pages
+
+test-airflow: $(VENV)/.dev build/airflow-venv/.installed ## Run the DAG of the training pipeline with Airflow's dag.test()
+	@build/airflow-venv/bin/pytest -o filterwarnings=default tests/airflow
 
 scan: build/scan-venv/.installed ## Look for weaknesses in what the chart renders, for development and for production (needs helm)
 	@mkdir -p build/rendered
@@ -80,6 +84,9 @@ train: $(VENV)/.dev ## Train on DATA, write the bundle to BUNDLE and add it to S
 
 validate: $(VENV)/.dev ## Check the names in DATA
 	@$(BIN)/python -m model validate "$(DATA)"
+
+airflow: $(VENV)/.dev build/airflow-venv/.installed ## Run the pipeline on DATA in an Airflow at http://127.0.0.1:AIRFLOW_PORT
+	@bash pipelines/airflow/standalone.sh "$(DATA)" "$(AIRFLOW_PORT)"
 
 lint: $(VENV)/.dev ## Run every linter and the type checker
 	@$(BIN)/pre-commit run --all-files
@@ -130,6 +137,8 @@ lock: $(VENV)/.dev ## Pin the ranges of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--group scan -o requirements/scan.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--group airflow -o requirements/airflow.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--constraint requirements/dev.txt --excludes requirements/torch.txt \
 		model_package/pyproject.toml --extra ingest --extra mlflow --group pyproject.toml:torch-needs \
 		-o requirements/training.txt
@@ -177,6 +186,12 @@ build/pages-venv/.installed: requirements/pages.txt
 	@echo "Installing selenium into build/pages-venv."
 	@$(PYTHON) -m venv --clear build/pages-venv
 	@build/pages-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+build/airflow-venv/.installed: requirements/airflow.txt
+	@echo "Installing Airflow into build/airflow-venv."
+	@$(PYTHON) -m venv --clear build/airflow-venv
+	@build/airflow-venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 build/scan-venv/.installed: requirements/scan.txt
