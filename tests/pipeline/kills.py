@@ -96,10 +96,8 @@ def main() -> None:
             differences = [key for key, value in expected.items() if found[key] != value]
             differing += bool(differences) or done.returncode != 0
             struck[struck_verb] += 1
-            print(
-                f"kill {number}: {at:.3f} s after {verb} began, at {struck_verb}; {'differs: ' if differences else 'same end'}",
-                *differences,
-            )
+            end = "differs:" if differences else "same end"
+            print(f"kill {number}: {at:.3f} s after {verb} began, at {struck_verb}; {end}", *differences)
             if differences:
                 print(json.dumps({key: [expected[key], found[key]] for key in differences if key != "names"}))
             shutil.rmtree(Path(folder) / "killed")
