@@ -15,6 +15,7 @@ import onnxruntime
 import safetensors.numpy
 
 from api.classify.bundle_state import BundleState, read_state
+from api.classify.workers import Pause
 from api.observability.metrics import Metrics
 from model.artifacts import read_bundle
 from model.constants import END_ID, FIRST_CHARACTER_ID, MAX_NAME_LENGTH, ONNX_FILE, START_ID, UNKNOWN_ID, WEIGHTS_FILE
@@ -71,6 +72,8 @@ class ModelHost:
 
     def __init__(self, path: Path, *, threads: int, metrics: Metrics, fallback: Path | None = None) -> None:
         self.path = path
+        self.pause = Pause()
+        """Held while two models are in memory: what many names at once take comes on top of both."""
         self._fallback = fallback
         self._threads = threads
         self._metrics = metrics
@@ -85,10 +88,11 @@ class ModelHost:
 
         Raises as `ServedModel.load` does; the model before then goes on.
         """
-        served = ServedModel.load(self.path, threads=self._threads, fallback=self._fallback)
-        if self.current.similar.is_warm:
-            served.similar.warm()
-        self._serve(served)
+        with self.pause.held():
+            served = ServedModel.load(self.path, threads=self._threads, fallback=self._fallback)
+            if self.current.similar.is_warm:
+                served.similar.warm()
+            self._serve(served)
 
     def _serve(self, served: ServedModel) -> None:
         self.current = served
