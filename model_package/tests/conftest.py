@@ -1,11 +1,6 @@
-import os
 import random
 import shutil
-import sys
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -70,30 +65,3 @@ def bundle(tmp_path: Path, exported: Path) -> Path:
 def many_names_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough names that the test part can tell two models apart."""
     return write_names(tmp_path_factory.mktemp("data") / "many_names", names_per_label=450)
-
-
-@pytest.fixture
-def kill_at() -> Callable[[int, Callable[[], object]], bool]:
-    """Runs an action in a process that ends at once before its nth change on disk; says whether it did."""
-    changes = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate")
-
-    def run(step: int, action: Callable[[], object]) -> bool:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of forking beside threads: this child touches none
-            child = os.fork()
-        if child == 0:
-            steps = iter(range(step))
-
-            def hook(event: str, arguments: tuple[Any, ...]) -> None:
-                writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-                if (writes or event in changes) and next(steps, None) is None:
-                    os._exit(9)
-
-            sys.addaudithook(hook)
-            try:
-                action()
-            finally:
-                os._exit(0)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-
-    return run

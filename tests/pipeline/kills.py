@@ -50,7 +50,7 @@ def _list_files(place: Workplace) -> list[str]:
     return [str(path.relative_to(folder)) for part in (place.store, place.data) for path in part.rglob("*")]
 
 
-def kill_at(place: Workplace, verb: str, seconds: float) -> str:
+def kill_in(place: Workplace, verb: str, seconds: float) -> str:
     """Start the pipeline, kill it so long after a verb began, and return which verb it was at by then."""
     process = subprocess.Popen(place.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and VERBS.index(verb) > VERBS.index(_next_verb(place)):
@@ -90,7 +90,7 @@ def main() -> None:
             place = origin.copy(Path(folder) / "killed")
             verb = VERBS[number % len(VERBS)]
             at = rng.uniform(0, _LONGEST_SECONDS[verb])
-            struck_verb = kill_at(place, verb, at)
+            struck_verb = kill_in(place, verb, at)
             done = place.run()
             found = end_state(place)
             differences = [key for key, value in expected.items() if found[key] != value]

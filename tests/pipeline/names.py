@@ -23,16 +23,16 @@ class Parts:
     more: dict[str, list[str]]
 
 
-def read_parts(seed: int = 0) -> Parts:
-    """Draw the parts; no name stands in two of them."""
-    rng = random.Random(seed)
+def read_parts(labels: tuple[str, ...] = LABELS, n_base: int = N_BASE, n_fresh: int = N_FRESH) -> Parts:
+    """Draw the parts, the same every time; no name of a label stands in two of them."""
+    rng = random.Random(0)
     base, fresh, more = Rows(), Rows(), dict[str, list[str]]()
-    for label in LABELS:
+    for label in labels:
         names = (FOLDER / f"{label}.txt").read_text(encoding="utf-8").splitlines()
         rng.shuffle(names)
-        base += [(name, label) for name in names[:N_BASE]]
-        fresh += [(name, label) for name in names[N_BASE : N_BASE + N_FRESH]]
-        more[label] = names[N_BASE + N_FRESH :]
+        base += [(name, label) for name in names[:n_base]]
+        fresh += [(name, label) for name in names[n_base : n_base + n_fresh]]
+        more[label] = names[n_base + n_fresh :]
     rng.shuffle(base)
     rng.shuffle(fresh)
     return Parts(base, fresh, more)

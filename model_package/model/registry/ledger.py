@@ -50,18 +50,21 @@ def read_ledger(path: Path) -> list[Entry]:
         raise StoreError(f"{path} holds a line that is no entry; put back a copy of it.") from None
 
 
-def append_entry(
-    path: Path,
+def new_entry(
     event: Event,
     version: str,
     previous: str | None,
     *,
     reason: str | None = None,
     gate: Sequence[Mapping[str, Any]] = (),
-) -> None:
-    """Add an entry with the present time, safe on disk on return. Raises OSError."""
+) -> Entry:
+    """Return an entry with the present time."""
     time = datetime.now(UTC).replace(microsecond=0)
-    entry = Entry(time=time, event=event, version=version, previous=previous, reason=reason, gate=tuple(gate))
+    return Entry(time=time, event=event, version=version, previous=previous, reason=reason, gate=tuple(gate))
+
+
+def append_entry(path: Path, entry: Entry) -> None:
+    """Add an entry, safe on disk on return. Raises OSError."""
     if path.exists():  # a line that a kill cut off would spoil this one
         os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
     with path.open("ab") as file:

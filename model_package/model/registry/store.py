@@ -2,7 +2,7 @@
 
 `<store>/<version>/` are bundles, `<store>/current` holds the champion's version, `<store>/ledger.jsonl` what happened.
 Every change is one rename or one line, so readers need no lock; writers take turns at `<store>/.lock`. What a kill left
-unfinished, the next writer clears away or records.
+unfinished, the next writer clears away or records: the entry that goes with a new pointer is written beside it first.
 """
 
 import re
@@ -13,15 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from model.artifacts import Bundle, BundleMetadata, read_bundle, read_metadata, write_bundle
 from model.constants import METADATA_FILE
 from model.errors import BundleError, StoreError
-from model.files import locked, read_regular_file, sync_folder, write_durably
-from model.registry.ledger import Entry, added_since_promotion, append_entry, champions, read_ledger
+from model.files import locked, read_regular_file, replace_durably, sync_folder, write_durably
+from model.registry.ledger import Entry, added_since_promotion, append_entry, champions, new_entry, read_ledger
 
 _POINTER = "current"
 _LEDGER = "ledger.jsonl"
 _LOCK = ".lock"
+_PENDING_ENTRY = ".pending-entry.json"
 _STAGING = ".adding-"
 _MAX_POINTER_BYTES = 1024
 _VERSION = re.compile(r"[0-9a-f]{12}")
@@ -93,7 +96,7 @@ class Store:
             if not self._holds(version):
                 self._place(bundle)
             if not any(entry.event == "added" and entry.version == version for entry in self.history()):
-                append_entry(self._ledger, "added", version, self.champion())
+                append_entry(self._ledger, new_entry("added", version, self.champion()))
             return read_metadata(self.path / version)
 
     def promote(
@@ -115,13 +118,12 @@ class Store:
                 raise StoreError(f"{version} is the champion already.")
             if champion != instead_of:
                 raise StoreError(f"The champion changed in the meantime; compare {version} with {champion}.")
-            self._point_at(version)
-            append_entry(self._ledger, "promoted", version, champion, reason=reason, gate=gate)
+            self._point_at(new_entry("promoted", version, champion, reason=reason, gate=gate))
 
     def refuse(self, version: str, reason: str, *, gate: Sequence[Mapping[str, Any]] = ()) -> None:
         """Record that a version fell short of the champion. Raises StoreError if the store cannot be written."""
         with self._writing():
-            append_entry(self._ledger, "refused", version, self.champion(), reason=reason, gate=gate)
+            append_entry(self._ledger, new_entry("refused", version, self.champion(), reason=reason, gate=gate))
 
     def finish_interrupted(self) -> None:
         """Finish what a killed writer began. Raises StoreError if the store cannot be written."""
@@ -139,8 +141,7 @@ class Store:
             if len(past) < 2:
                 raise StoreError(f"{self.path} has no champion before the present one to go back to.")
             before, champion = past[-2:]
-            self._point_at(before)
-            append_entry(self._ledger, "rolled_back", before, champion)
+            self._point_at(new_entry("rolled_back", before, champion))
             return before
 
     def _scan(self) -> dict[str, BundleMetadata | str]:
@@ -172,10 +173,21 @@ class Store:
     def _record_interrupted(self) -> None:
         """Add the entry of a writer that was killed after it moved the pointer."""
         champion, past = self.champion(), champions(self.history())
+        pending = self._pending_entry()
         if champion and past[-1:] != [champion]:
             previous = past[-1] if past else None
-            event: Literal["rolled_back", "promoted"] = "rolled_back" if champion in past else "promoted"
-            append_entry(self._ledger, event, champion, previous, reason="found after an interruption")
+            if pending is None or (pending.version, pending.previous) != (champion, previous):
+                event: Literal["rolled_back", "promoted"] = "rolled_back" if champion in past else "promoted"
+                pending = new_entry(event, champion, previous, reason="found after an interruption")
+            append_entry(self._ledger, pending)
+        (self.path / _PENDING_ENTRY).unlink(missing_ok=True)
+
+    def _pending_entry(self) -> Entry | None:
+        """Return the entry of a writer that was killed before the ledger had it; None if there is none."""
+        try:
+            return Entry.model_validate_json((self.path / _PENDING_ENTRY).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
 
     def _holds(self, version: str) -> bool:
         try:
@@ -194,15 +206,18 @@ class Store:
             whole.rename(target)
             sync_folder(self.path)
 
-    def _point_at(self, version: str) -> None:
-        """Verify a version and make it the champion."""
-        folder = self.folder(version)
+    def _point_at(self, entry: Entry) -> None:
+        """Verify a version, make it the champion, and add the entry that tells of it."""
+        folder = self.folder(entry.version)
         _verify_name(folder, read_bundle(folder).metadata)
         with self._staging() as staging:
             pointer = staging / _POINTER
-            write_durably(pointer, f"{version}\n".encode())
+            write_durably(pointer, f"{entry.version}\n".encode())
+            replace_durably(self.path / _PENDING_ENTRY, entry.model_dump_json().encode())
             pointer.replace(self.path / _POINTER)
             sync_folder(self.path)
+        append_entry(self._ledger, entry)
+        (self.path / _PENDING_ENTRY).unlink()
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:

@@ -11,9 +11,9 @@ from model.pipeline.drift.incumbent import Incumbent
 _MIN_NAMES = 20
 _SAMPLE = 500
 _MIN_VARIETY = 0.35  # of that of other names; the alphabetical end of a list had 0.47
-_MARK_LENGTH = 5
+_MARKS = ((5, 0.15), (9, 0.02))
+"""Letters in a row, and of what share of a label's new names they are a mark."""
 _MIN_MARKED = 10
-_MIN_MARKED_SHARE = 0.05
 _MARK_EXCESS = 10  # times as frequent as before; on splits of real lists it was 5
 _MAX_UNFAMILIAR = 0.30  # more than of the label's earlier names
 _MAX_OWN_LABEL = 0.05
@@ -67,29 +67,35 @@ def _variety(names: Sequence[str]) -> float:
 
 
 def _check_marks(label: str, names: Sequence[str], earlier: Sequence[str]) -> Finding | None:
-    """Find a piece of letters that many of the names share and hardly any earlier one has."""
+    """Find letters in a row that many of the names share and hardly any earlier one has."""
     if len(earlier) < _MIN_NAMES:
         return None
-    before = _count_pieces(earlier)
-    excesses = [
-        (n, (n / len(names)) / ((before[piece] + 1) / len(earlier)))
-        for piece, n in _count_pieces(names).items()
-        if n >= _MIN_MARKED and n >= _MIN_MARKED_SHARE * len(names)
-    ]
-    marked = [n for n, excess in excesses if excess > _MARK_EXCESS]
-    if not marked:
-        return None
-    return Finding(
-        "spam",
-        f"{max(marked)} of the {len(names)} new names of {label} share {_MARK_LENGTH} letters in a row that hardly any "
-        "earlier one has: a mark, or variants of one string. Take it out, or leave them out.",
+    for length, share in _MARKS:
+        if marked := _count_marked(names, earlier, length, share):
+            return Finding(
+                "spam",
+                f"{marked} of the {len(names)} new names of {label} share {length} letters in a row that hardly any "
+                "earlier one has: a mark, or variants of one string. Take it out, or leave them out.",
+            )
+    return None
+
+
+def _count_marked(names: Sequence[str], earlier: Sequence[str], length: int, share: float) -> int:
+    """Return how many names hold the most frequent piece of a length that is a mark; 0 if none is."""
+    before = _count_pieces(earlier, length)
+    return max(
+        (
+            n
+            for piece, n in _count_pieces(names, length).items()
+            if n >= max(_MIN_MARKED, share * len(names))
+            and n * len(earlier) > _MARK_EXCESS * (before[piece] + 1) * len(names)
+        ),
+        default=0,
     )
 
 
-def _count_pieces(names: Sequence[str]) -> Counter[str]:
-    return Counter(
-        piece for name in names for piece in {name[i : i + _MARK_LENGTH] for i in range(len(name) - _MARK_LENGTH + 1)}
-    )
+def _count_pieces(names: Sequence[str], length: int) -> Counter[str]:
+    return Counter(piece for name in names for piece in {name[i : i + length] for i in range(len(name) - length + 1)})
 
 
 def _check_own_label(label: str, names: Sequence[str]) -> Finding | None:

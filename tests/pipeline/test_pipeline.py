@@ -1,0 +1,245 @@
+"""The pipeline in this process: what it promotes, refuses and accepts, and what a kill at any point leaves."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from model.__main__ import app
+from model.config import read_config
+from model.data.snapshots import newest_snapshot, snapshots
+from model.errors import PipelineError
+from model.pipeline.chain import run_pipeline
+from model.pipeline.job import Settings
+from model.pipeline.runs import Result, Run, Runs, Status
+from model.registry.store import Store
+from model.training import Progress
+from tests.pipeline.commands import Workplace
+from tests.pipeline.kills import end_state
+from tests.pipeline.names import read_parts, write_csv
+
+PARTS = read_parts(("Czech", "Italian", "Polish"), 400, 60)
+RUN = "20301231T000000Z"
+
+
+class _Listener:
+    """Keeps what the pipeline reports."""
+
+    def __init__(self) -> None:
+        self.worked: list[str] = []
+        self.ended_with: list[Result] = []
+
+    def opened(self, run: Run) -> None:
+        pass
+
+    @contextmanager
+    def working(self, verb: str) -> Iterator[Progress | None]:
+        self.worked.append(verb)
+        yield None
+
+    def ended(self, result: Result) -> None:
+        self.ended_with.append(result)
+
+
+def _settings(place: Workplace) -> Settings:
+    shape, training = read_config(place.store.parent / "config.toml")
+    return Settings(place.store, place.data, place.drops, shape=shape, training=training)
+
+
+def _run(place: Workplace, run_id: str | None = None, step: str | None = None) -> _Listener:
+    listener = _Listener()
+    run_pipeline(_settings(place), listener, run_id=run_id, step=step)
+    return listener
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A workplace with a champion, in which fresh names lie that no run has taken."""
+    place = Workplace(tmp_path_factory.mktemp("pipeline") / "origin")
+    write_csv(place.drops / "base.csv", PARTS.base)
+    _run(place)
+    write_csv(place.drops / "fresh.csv", PARTS.fresh)
+    return place
+
+
+@pytest.fixture(scope="module")
+def judged(origin: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """The same with fresh names judged, and a bundle trained on them that no store has."""
+    place = origin.copy(tmp_path_factory.mktemp("pipeline") / "judged")
+    for step in ("ingest", "validate"):
+        _run(place, RUN, step)
+    trained = place.copy(tmp_path_factory.mktemp("pipeline") / "trained")
+    _run(trained, RUN, "train")
+    version = Runs(trained.store).open(RUN).facts("train")["version"]
+    shutil.copytree(trained.store / version, place.store / "runs" / RUN / "bundle")
+    return place
+
+
+@pytest.fixture
+def place(origin: Workplace, tmp_path: Path) -> Workplace:
+    return origin.copy(tmp_path / "place")
+
+
+def _command(place: Workplace, *options: str) -> int:
+    """Run the command line in this process; return its exit code."""
+    return app([*place.command[3:], *options], standalone_mode=False) or 0
+
+
+def test_fresh_names_become_champion_and_are_taken_once(judged: Workplace, tmp_path: Path) -> None:
+    place = judged.copy(tmp_path / "place")
+    listener = _run(place)
+    assert listener.worked == ["train", "evaluate", "gate", "promote"]
+    assert all(result.status is Status.DONE for result in listener.ended_with)
+    champion = Store(place.store).champion()
+    assert champion == listener.ended_with[-1].facts["version"]
+    snapshot = newest_snapshot(place.data)
+    data = json.loads((place.store / champion / "metadata.json").read_text())["data"] if champion else {}
+    assert snapshot and data["snapshot"] == snapshot.name and data["names"] == 1380
+    before = place.contents()
+    again = _run(place)
+    assert [result.status for result in again.ended_with] == [Status.UNCHANGED]
+    assert place.contents() == before
+    assert len(list((place.store / "runs").glob("*/"))) == 2  # a run that finds nothing leaves nothing
+
+
+def test_a_refused_drop_changes_nothing_is_not_looked_at_again_and_holds_up_no_other(
+    place: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place.drops / "fresh.csv").unlink()
+    write_csv(place.drops / "a.csv", [*PARTS.fresh, *((name, "Polski") for name in PARTS.more["Polish"][:3])])
+    (place.drops / "b.csv").write_bytes(b"\x00\x01\x02" * 100)
+    before = place.contents()
+    assert _command(place) == 3
+    said = capsys.readouterr().out
+    assert "b.csv is a binary file" in said and "Polski has 3 (is it Polish?)" in said
+    assert place.contents() == before
+    assert not (place.data / ".candidates").exists()
+    assert _command(place) == 0
+    assert "Nothing new" in capsys.readouterr().out
+
+
+def test_what_a_person_accepts_is_trained_on_and_the_reason_kept(place: Workplace) -> None:
+    (place.drops / "fresh.csv").unlink()
+    write_csv(place.drops / "more.csv", [(name, "Polish") for name in PARTS.more["Polish"][:320]])
+    assert _command(place) == 3
+    assert _command(place, "--accept", "we had few Polish names") == 0
+    *_, last = Store(place.store).history()
+    assert (last.event, last.reason) == ("promoted", "data accepted: we had few Polish names")
+    validated = Runs(place.store).all()[-1].facts("validate")
+    assert validated["accepted"] == "we had few Polish names"
+    assert [finding["check"] for finding in validated["findings"]] == ["label flooded"]
+
+
+def test_steps_are_run_one_by_one_in_order(origin: Workplace, place: Workplace) -> None:
+    with pytest.raises(PipelineError, match="ingest has not ended in run here; run it before train"):
+        _run(place, "here", "train")
+    assert _run(place, "here", "ingest").worked == ["ingest"]
+    assert _run(place, "here", "ingest").worked == []
+    assert snapshots(place.data) == [place.data / path.name for path in snapshots(origin.data)]  # not judged yet
+    assert _run(place, "here", "validate").worked == ["validate"]
+    assert len(snapshots(place.data)) == 2
+    with pytest.raises(PipelineError, match="cannot name a run"):
+        _run(place, "../there", "ingest")
+
+
+def test_a_drop_that_grows_while_it_is_read_is_left_for_the_next_try(place: Workplace) -> None:
+    (place.drops / "fresh.csv").rename(place.drops / "fresh.csv.part")
+    assert [result.status for result in _run(place).ended_with] == [Status.UNCHANGED]
+
+
+def test_a_champion_that_came_meanwhile_is_compared_with(judged: Workplace, tmp_path: Path) -> None:
+    place = judged.copy(tmp_path / "place")
+    for step in ("train", "evaluate", "gate"):
+        _run(place, RUN, step)
+    store, champion = Store(place.store), Store(place.store).champion()
+    assert champion
+    (place.store / "current").write_text(f"{'0' * 12}\n")
+    with pytest.raises(PipelineError, match="became champion meanwhile"):
+        _run(place, RUN, "promote")
+    (place.store / "current").write_text(f"{champion}\n")
+    assert _run(place, RUN).worked == ["gate", "promote"]
+    assert store.champion() != champion
+
+
+def test_a_kill_until_the_names_are_judged_leaves_nothing_behind(
+    origin: Workplace, judged: Workplace, tmp_path: Path, kill_at: Callable[..., bool]
+) -> None:
+    expected = _snapshot_names(judged)
+
+    def act() -> None:
+        for step in ("ingest", "validate"):
+            _run(place, RUN, step)
+
+    step = 0
+    place = origin.copy(tmp_path / str(step))
+    while kill_at(step, act):
+        act()
+        assert _snapshot_names(place) == expected
+        assert not (place.data / ".candidates").exists()
+        shutil.rmtree(tmp_path / str(step))
+        step += 2
+        place = origin.copy(tmp_path / str(step))
+    assert step > 20
+
+
+def _snapshot_names(place: Workplace) -> list[dict[str, str]]:
+    return [{path.name: path.read_text() for path in (one / "names").iterdir()} for one in snapshots(place.data)]
+
+
+def test_a_kill_after_the_training_leaves_what_no_kill_does(
+    judged: Workplace, tmp_path: Path, kill_at: Callable[..., bool]
+) -> None:
+    unkilled = judged.copy(tmp_path / "unkilled")
+    _run(unkilled)
+    expected, step = end_state(unkilled), 0
+    place = judged.copy(tmp_path / str(step))
+    while kill_at(step, partial(_run, place)):
+        _run(place)
+        assert end_state(place) == expected
+        shutil.rmtree(tmp_path / str(step))
+        step += 7
+        place = judged.copy(tmp_path / str(step))
+    assert step > 30
+
+
+def test_watching_survives_what_is_in_the_way_and_ends_on_sigterm(place: Workplace) -> None:
+    place.drops.rename(place.drops.with_name("elsewhere"))
+    with subprocess.Popen([*place.command, "--watch", "1"], stderr=subprocess.PIPE, text=True) as watching:
+        try:
+            assert watching.stderr
+            lines = [watching.stderr.readline() for _ in range(2)]
+            watching.send_signal(signal.SIGTERM)
+            assert watching.wait(timeout=30) == 0
+        finally:
+            watching.kill()
+    assert [line.split("Failures so far: ")[1].strip() for line in lines] == ["1.", "2."]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--accept", " "], ["--watch", "5", "--run", "x"], ["--config", "missing.toml"], ["--step", "deploy"]],
+)
+def test_wrong_usage_has_an_exit_code_of_its_own(place: Workplace, options: list[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        app([*place.command[3:], *options])
+    assert raised.value.code == 2
+
+
+def test_a_plain_folder_of_names_is_trained_on_once(origin: Workplace, tmp_path: Path) -> None:
+    place = origin.copy(tmp_path / "place")
+    names = next(iter(snapshots(origin.data))) / "names"
+    settings = replace(_settings(place), data=shutil.copytree(names, tmp_path / "names"), drops=None)
+    listener = _Listener()
+    run_pipeline(settings, listener)
+    assert listener.ended_with[-1].verb == "gate"  # the weights are those of the champion
+    assert listener.ended_with[-1].status is Status.UNCHANGED
+    again = _Listener()
+    run_pipeline(settings, again)
+    assert again.worked == ["ingest"]
