@@ -7,6 +7,7 @@ import typer
 
 from model.commands import answering, ingestion, promotion, scoring, training
 from model.commands.pipeline import pipeline
+from model.commands.tracing import trace
 from model.errors import ModelError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ for command in (
     scoring.score,
     *(promotion.history, promotion.promote, promotion.rollback),
     pipeline,
+    trace,
 ):
     app.command()(command)
 app.command("training_model", help="Alias of train.", hidden=True)(training.train)

@@ -7,6 +7,7 @@ ModelError
 │   └── StoreError         a store of bundles lacks what is asked of it, is damaged, or cannot be written
 ├── GateError              a version falls short of the champion, so it was not promoted
 ├── PipelineError          a run of the pipeline cannot go on; what stands in its way may pass
+├── TraceError             where a request was answered from cannot be told
 ├── TrackingError          MLflow lacks a record; bundle and store have it
 ├── ConfigError            a training or architecture setting is out of range
 └── PredictionError        one request cannot be answered
@@ -45,6 +46,10 @@ class GateError(ModelError):
 
 class PipelineError(ModelError):
     """A run of the pipeline cannot go on; what stands in its way may pass."""
+
+
+class TraceError(ModelError):
+    """Where a request was answered from cannot be told."""
 
 
 class TrackingError(ModelError):

@@ -1,9 +1,12 @@
-"""The pipeline in this process: what it promotes, refuses and accepts, and what a kill at any point leaves."""
+"""The pipeline: what it promotes, refuses and accepts, what a kill at any point leaves, and how answers are traced."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,15 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from api.tests.postgresql import PostgreSQL
 from model.__main__ import app
 from model.config import read_config
-from model.data.snapshots import newest_snapshot, snapshots
-from model.errors import PipelineError
+from model.data.ingest.sources import hash_file
+from model.data.snapshots import hash_manifest, newest_snapshot, snapshots
+from model.errors import PipelineError, TraceError
 from model.pipeline.chain import run_pipeline
 from model.pipeline.job import Settings
 from model.pipeline.runs import Result, Run, Runs, Status
 from model.registry.store import Store
 from model.training import Progress
+from tests.attack.service import ROOT, serving
 from tests.pipeline.commands import Workplace
 from tests.pipeline.kills import end_state
 from tests.pipeline.names import read_parts, write_csv
@@ -243,3 +249,76 @@ def test_a_plain_folder_of_names_is_trained_on_once(origin: Workplace, tmp_path:
     again = _Listener()
     run_pipeline(settings, again)
     assert again.worked == ["ingest"]
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    server = PostgreSQL()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def _ask(store: Path, folder: Path, **settings: str) -> None:
+    """Have a real service answer two names of request `traced` from a store, and write them to its log."""
+    with serving(
+        folder / "service.log", {"BUNDLE_DIR": str(store), "REQUEST_LOG_DIR": str(folder), **settings}
+    ) as service:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{service.port}/v1/predict",
+            data=json.dumps({"names": ["Novak", "Rossi"]}).encode(),
+            headers={"content-type": "application/json", "x-request-id": "traced"},
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+
+def test_an_answer_is_traced_to_its_snapshot(
+    origin: Workplace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _ask(origin.store, tmp_path)
+    command = ["trace", "traced", "--store", str(origin.store), "--outbox", str(tmp_path / "request_log.sqlite")]
+    app([*command, "--json"], standalone_mode=False)
+    traced = json.loads(capsys.readouterr().out)
+    (run,), (snapshot,) = Runs(origin.store).all(), snapshots(origin.data)
+    assert [(found["route"], found["items"]) for found in traced["request"]] == [("/v1/predict", 2)]
+    (version,) = traced["versions"]
+    assert (version["version"], version["role"]) == (Store(origin.store).champion(), "champion")
+    assert (version["run"], version["data"]["snapshot"]) == (run.id, snapshot.name)
+    assert version["is_verified"] and version["data"]["manifest_sha256"] == hash_manifest(snapshot)
+    assert [Path(source["location"]).name for source in version["sources"]] == ["base.csv"]
+    assert version["sources"][0]["sha256"] == hash_file(origin.drops / "base.csv")
+    assert version["git_commit"] == run.facts("train")["git_commit"]
+    app(command, standalone_mode=False)
+    told = capsys.readouterr().out
+    assert f"run       {run.id}" in told and f"{snapshot.name}: 1200 names" in told and "unchanged" in told
+    with pytest.raises(TraceError, match="No answered item of this request"):
+        app([command[0], "unknown", *command[2:]], standalone_mode=False)
+
+
+def test_an_answer_is_traced_in_the_database_it_was_shipped_to(
+    origin: Workplace, tmp_path: Path, postgresql: PostgreSQL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = postgresql.url(postgresql.new_database())
+    environment = os.environ | {"NAME_CLASSIFIER_DATABASE_URL": url}
+    subprocess.run([sys.executable, "-m", "api.request_log", "migrate"], env=environment, check=True, cwd=ROOT)
+    _ask(origin.store, tmp_path, DATABASE_URL=url)  # ships what waits before it ends
+    options = ["--store", str(origin.store), "--outbox", str(tmp_path / "none"), "--database", url, "--json"]
+    app(["trace", "traced", *options], standalone_mode=False)
+    (version,) = json.loads(capsys.readouterr().out)["versions"]
+    assert version["version"] == Store(origin.store).champion()
+    with pytest.raises(TraceError, match=r"PostgreSQL cannot be read \(OperationalError\)"):
+        app(
+            ["trace", "traced", *options[:-3], "--database", "postgresql+psycopg://a:secret@127.0.0.1:9/b"],
+            standalone_mode=False,
+        )
+
+
+def test_a_version_is_traced_without_a_log_and_without_its_data(
+    origin: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = Store(origin.store).champion()
+    assert version
+    app(["trace", version, "--store", str(origin.store), "--data", "elsewhere"], standalone_mode=False)
+    assert "not there any more" in capsys.readouterr().out

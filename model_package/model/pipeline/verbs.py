@@ -55,7 +55,7 @@ def ingest(job: Job, _: Progress | None) -> Outcome:
     if not any(drop["snapshot"] for drop in taken):
         return _take_newest(job, taken)
     source = find_source(job.candidates.folder)
-    return Outcome(facts=_describe_source(source) | {"base": base.name if base else None, "drops": taken})
+    return Outcome(facts=_describe_source(job, source) | {"base": base.name if base else None, "drops": taken})
 
 
 def validate(job: Job, _: Progress | None) -> Outcome:
@@ -190,7 +190,7 @@ def _take_newest(job: Job, drops: list[dict[str, Any]]) -> Outcome:
     if job.settings.drops is not None and newest_snapshot(data) is None:
         return Outcome(Status.UNCHANGED, f"{job.settings.drops} holds nothing to take.", {"drops": drops})
     source = find_source(data)
-    facts = _describe_source(source) | {"base": None, "drops": drops}
+    facts = _describe_source(job, source) | {"base": None, "drops": drops}
     settings = job.settings.describe_training()
     for run in reversed(job.past):
         trained = run.result("train")
@@ -222,8 +222,12 @@ def _describe_drop(drop: DroppedSource, ingested: Ingested) -> dict[str, Any]:
     }
 
 
-def _describe_source(source: Source) -> dict[str, Any]:
-    return {"snapshot": source.manifest.snapshot if source.manifest else None, "data_sha256": source.sha256}
+def _describe_source(job: Job, source: Source) -> dict[str, Any]:
+    return {
+        "data": str(job.settings.data.resolve()),
+        "snapshot": source.manifest.snapshot if source.manifest else None,
+        "data_sha256": source.sha256,
+    }
 
 
 def _unjudged(job: Job, facts: Mapping[str, Any], source: Source) -> list[tuple[Source, str]]:
