@@ -31,16 +31,16 @@ COMMANDS = {
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     for line in block.splitlines()
 }
-CURL, CURL_FILE, CURL_STREAM, CURL_LIST = (
+CURL, CURL_FILE, CURL_FORM, CURL_STREAM, CURL_LIST = (
     next(line for line in COMMANDS if "curl " in line and words in line)
-    for words in ("/get_prediction", "names.csv", "names.ndjson", "names.txt")
+    for words in ("/get_prediction", "-T names.csv", "@names.csv", "names.ndjson", "names.txt")
 )
 KEYS_JSON = next(line for line in COMMANDS if line.endswith("> keys.json"))
 HASH_KEYS = next(line for line in COMMANDS if "fastapi-ml-hash-keys" in line)
 DATABASE = next(line for line in COMMANDS if "secret generic fastapi-ml-database" in line)
 
 RUN_HERE = {
-    *("make serve", CURL, CURL_FILE, CURL_STREAM, CURL_LIST, "python -m api key billing"),
+    *("make serve", CURL, CURL_FILE, CURL_FORM, CURL_STREAM, CURL_LIST, "python -m api key billing"),
     *("make validate DATA=my/names", "make train DATA=my/names BUNDLE=my/bundle", "make serve BUNDLE=my/bundle"),
     "python -m model training_model artifacts data/names",
     "python -m model predict artifacts Kowalska",
@@ -164,11 +164,13 @@ def test_first_screen_serves_and_answers_what_it_shows(tmp_path: Path) -> None:
     with _serving("make serve") as address:
         answer = json.loads(_run(CURL, ("http://127.0.0.1:8000", address)))
         rows = _run(CURL_FILE, ("http://127.0.0.1:8000", address), cwd=tmp_path).splitlines()
+        form = _run(CURL_FORM, ("http://127.0.0.1:8000", address), cwd=tmp_path).splitlines()
         line = json.loads(_run(CURL_STREAM, ("http://127.0.0.1:8000", address), cwd=tmp_path))
         _run(f"sh -c {shlex.quote(CURL_LIST)}", ("http://127.0.0.1:8000", address), cwd=tmp_path)
     assert answer["predictions"] == shown["predictions"]
     assert answer["probabilities"] == pytest.approx(shown["probabilities"], abs=1e-5)
     assert rows[1].startswith("Kowalska,Polish,")
+    assert form == rows
     assert line["labels"][0] == "Polish"
     assert (tmp_path / "answers.csv").read_text(encoding="utf-8").splitlines()[1] == rows[1]
 

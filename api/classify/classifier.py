@@ -98,17 +98,9 @@ def classify_each(
     served: ServedModel, metrics: Metrics, names: Sequence[str], options: Options
 ) -> list[Prediction | str]:
     """Return the prediction of each name, or the sentence that says why it cannot be a name; for a worker thread."""
-    texts: list[str] = []
-    invalid: dict[int, str] = {}
-    for place, name in enumerate(names):
-        try:
-            texts.append(served.predictor.read(name))
-        except InvalidNameError as error:
-            invalid[place] = str(error)
-    predictions = served.predictor.predict_read(texts, options.top_k, options.prior)
-    metrics.count_predictions(predictions)
-    remaining = iter(predictions)
-    return [invalid[place] if place in invalid else next(remaining) for place in range(len(names))]
+    outcomes = served.predictor.predict_each(names, options.top_k, options.prior)
+    metrics.count_predictions([outcome for outcome in outcomes if not isinstance(outcome, str)])
+    return outcomes
 
 
 def _predict(served: ServedModel, names: Sequence[str], options: Options) -> Sequence[Prediction]:

@@ -1,13 +1,16 @@
-"""Bytes as they arrive to whole lines, and these to whole CSV records, by line ends and quotes alone."""
+"""Bytes as they arrive to whole lines of a bounded length: of bytes, or of text in a charset."""
 
 import codecs
-import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-MAX_RECORD_BYTES = 64 * 1024
+from model.data.ingest.records import Line
+from model.data.ingest.text import MAX_LINE
 
-_EMPTY = (b"", b"\r")
-_CLOSING_QUOTE = re.compile(rb'(?:[^"]|"")*+"')  # possessive: of two quotes the first closes nothing
+_UTF_16 = "utf-16"
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, _UTF_16), (codecs.BOM_UTF16_BE, _UTF_16))
+_MAX_HEAD = 2**16
+_ERRORS = "surrogateescape"
+"""Bytes that are not in the charset become lone surrogates, which text in it cannot hold."""
 
 
 class Lines:
@@ -39,54 +42,86 @@ class Lines:
         return [line[: self._max_bytes + 1] for line in lines]
 
 
-class Records:
-    """Lines to whole records, each with its line ends: a quoted field may span lines.
+class TextLines:
+    """Bytes of a file to numbered lines, without their ends; of a line over `MAX_LINE` one character too many is kept.
 
-    A record that grows over the bound is cut off, and the next line begins a new one: a quote that is never closed
-    costs so many bytes and not the rest of the file.
+    A byte order mark decides for UTF-8 or UTF-16, whatever the charset. Where the first 64 KiB hold carriage returns
+    and no line feed, the former end lines.
     """
 
-    def __init__(self, delimiter: str) -> None:
-        self._lines = Lines(MAX_RECORD_BYTES)
-        self._opening_quote = f'{delimiter}"'.encode()
-        self._open = bytearray()
+    def __init__(self, charset: str) -> None:
+        self.charset = charset
+        self.has_mark = False
+        self._head = bytearray()
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._end = "\n"
+        self._open: list[str] = []
+        self._n_open = self._n_lines = 0
 
-    @property
-    def bom(self) -> bytes:
-        """The byte order mark that the first line began with, or nothing."""
-        return self._lines.bom or b""
+    def take_head(self, chunk: bytes, *, last: bool) -> bytes | None:
+        """Return how the file begins, up to its first line feed, once that is known, and None until then and after."""
+        if self._decoder:
+            return None
+        self._head += chunk
+        line, end, _ = self._head[:_MAX_HEAD].partition(b"\n")
+        if not (end or last or len(self._head) >= _MAX_HEAD):
+            return None
+        self._begin(bytes(line + end))
+        return bytes(line + end)
 
-    def feed(self, chunk: bytes, *, last: bool) -> Iterator[bytes]:
-        """Yield the records that `chunk` completes; an empty line is none."""
-        for line in self._lines.feed(chunk, last=last):
-            if line in _EMPTY and not self._open:  # first, and before a reader is made: a file may hold nothing else
-                continue
-            inside = self._ends_inside_quotes(line, inside=bool(self._open))
-            self._open += line + b"\n"
-            if not inside or len(self._open) > MAX_RECORD_BYTES:
-                yield self._take()
+    def feed(self, chunk: bytes, *, last: bool) -> Sequence[Line]:
+        """Return the lines that a chunk completes, once the head is taken; the last line needs no end."""
+        if not self._decoder:
+            return []
+        if self._head:
+            chunk, self._head = bytes(self._head), bytearray()
+        texts = self._split(self._decoder.decode(chunk, final=last))
         if last and self._open:
-            yield self._take()
+            texts.append(self._take_open())
+        first = self._n_lines + 1
+        self._n_lines += len(texts)
+        return list(enumerate(texts, first))
 
-    def _take(self) -> bytes:
-        record = bytes(self._open)
-        self._open.clear()
-        return record
+    def _begin(self, head: bytes) -> None:
+        for mark, charset in _MARKS:
+            if head.startswith(mark):
+                self.charset, self.has_mark = charset, True
+        self._end = "\r" if b"\r" in head.removesuffix(b"\r") and b"\n" not in head else "\n"
+        errors = "replace" if self.charset == _UTF_16 else _ERRORS
+        self._decoder = codecs.getincrementaldecoder(self.charset)(errors)
 
-    def _ends_inside_quotes(self, line: bytes, *, inside: bool) -> bool:
-        """Say whether a line that begins inside a quoted field, or not, ends inside one."""
-        if b'"' not in line:
-            return inside
-        at = 0
-        if not inside and line.startswith(b'"'):
-            at, inside = 1, True
-        while True:
-            if inside:
-                closing = _CLOSING_QUOTE.match(line, at)
-                if not closing:
-                    return True
-                at = closing.end()
-            at = line.find(self._opening_quote, at)  # elsewhere a quote is a character
-            if at < 0:
-                return False
-            at, inside = at + len(self._opening_quote), True
+    def _split(self, text: str) -> list[str]:
+        first, *others = text.split(self._end)
+        self._add(first)
+        texts = []
+        if others:
+            texts = [self._take_open(), *(line[: MAX_LINE + 1] for line in others[:-1])]
+            self._add(others[-1])
+        return texts
+
+    def _add(self, piece: str) -> None:
+        if piece and self._n_open <= MAX_LINE:
+            piece = piece[: MAX_LINE + 1 - self._n_open]
+            self._open.append(piece)
+            self._n_open += len(piece)
+
+    def _take_open(self) -> str:
+        text = "".join(self._open)
+        self._open, self._n_open = [], 0
+        return text
+
+
+def is_decoded(text: str, charset: str) -> bool:
+    """Tell whether all bytes of a text were in its charset."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return charset != _UTF_16 or "\ufffd" not in text
+
+
+def mend(text: str) -> str:
+    """Return a text with U+FFFD where bytes were not in its charset."""
+    return text if text.isascii() else text.encode(errors=_ERRORS).decode(errors="replace")

@@ -38,6 +38,7 @@ def configure_logging(level: str) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     # Its lines hold the raw path and query; AccessLog writes ours.
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("python_multipart.multipart").disabled = True  # it quotes what it cannot read
 
 
 class _TextFormatter(logging.Formatter):

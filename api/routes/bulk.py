@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import JSONResponse, Response
 
 from api.classify.classifier import Options
 from api.classify.workers import Workers
-from api.formats import csv_rows, ndjson
+from api.formats import csv_rows, form_files, ndjson
 from api.formats.csv_rows import CsvAnswers
+from api.formats.form_files import FormFile
 from api.formats.ndjson import NdjsonAnswers
 from api.formats.streaming import Answers, BulkResponse
 from api.lifecycle import Lifecycle
@@ -55,6 +56,24 @@ class _Csv(Response):
     """For the OpenAPI document only."""
 
     media_type = csv_rows.MEDIA_TYPE
+
+
+_TABLE = {"schema": {"type": "string"}}
+_FILE_BODY: dict[str, Any] = {
+    csv_rows.MEDIA_TYPE: _TABLE | {"example": csv_rows.EXAMPLE[0]},
+    csv_rows.TSV_MEDIA_TYPE: _TABLE | {"example": csv_rows.EXAMPLE[0].replace(",", "\t")},
+    form_files.MEDIA_TYPE: {
+        "schema": {
+            "type": "object",
+            "properties": {"file": {"type": "string", "format": "binary", "description": "A file of either kind."}},
+            "required": ["file"],
+        }
+    },
+}
+_FILE_ANSWER = {
+    csv_rows.MEDIA_TYPE: _TABLE | {"example": csv_rows.EXAMPLE[1]},
+    csv_rows.TSV_MEDIA_TYPE: _TABLE | {"example": csv_rows.EXAMPLE[1].replace(",", "\t")},
+}
 
 
 async def _options(
@@ -115,8 +134,8 @@ async def predict_stream(
 @router.post(
     FILE_PATH,
     response_class=_Csv,
-    responses={200: _ANSWER | {"content": {csv_rows.MEDIA_TYPE: {"example": csv_rows.EXAMPLE[1]}}}},
-    openapi_extra=_body((csv_rows.MEDIA_TYPE,), {"type": "string"}, csv_rows.EXAMPLE[0]),
+    responses={200: _ANSWER | {"content": _FILE_ANSWER}},
+    openapi_extra={"requestBody": {"required": True, "content": _FILE_BODY}},
 )
 @traits(stream=True, recorded=True)
 async def predict_file(
@@ -127,22 +146,39 @@ async def predict_file(
     lifecycle: LifecycleDep,
     quota: NameQuotaDep,
     recording: RecordingDep,
-    charset: Annotated[str, require_media_type(csv_rows.MEDIA_TYPE, charsets=csv_rows.CHARSETS)],
+    charset: Annotated[str, require_media_type(*_FILE_BODY, charsets=csv_rows.CHARSETS)],
     options: OptionsDep,
-    column: Annotated[str, Query(description="The column of the names.")] = "name",
-    delimiter: Annotated[Literal[",", ";", "\t", "|"], Query(description="Field separator.")] = ",",
+    content_type: Annotated[str, Header(include_in_schema=False)],
+    column: Annotated[
+        str, Query(description="The column of the names, whatever its case; or two, as in `first,last`.")
+    ] = "name",
+    delimiter: Annotated[
+        Literal[",", ";", "\t", "|"] | None, Query(description="Field separator; found out if left out.")
+    ] = None,
 ) -> BulkResponse:
     """Answer a CSV file (RFC 4180) with the same file in UTF-8 and, in each row, what its name looks like.
 
-    The file is UTF-8, or in the `charset` of its media type: `text/csv; charset=windows-1252`, or another of the
-    windows-125x, iso-8859 and koi8 ones.
+    The file is the body, or the one file of a form. It is UTF-8, UTF-16 with a byte order mark, or in the `charset` of
+    its media type: `text/csv; charset=windows-1252`, or another of the windows-125x, iso-8859 and koi8 ones.
 
-    The first row names the columns, 256 at most; added are `label_1` to `label_k`, `probability_1` to `probability_k`,
-    `abstained` and `error`, which says why a row has no answer. All rows are answered by the version in the header
+    The first row names the columns, 256 at most, and shows the delimiter; added are `label_1` to `label_k`,
+    `probability_1` to `probability_k`, `abstained` and `error`, which says why a row has no answer. If the file has
+    one of these already, the added ones end with `_2`. All rows are answered by the version in the header
     `X-Model-Version`. Read while you send: what is not read holds up what is.
     """
-    answers = CsvAnswers(served, metrics, options, column=column, delimiter=delimiter, charset=charset)
-    return _respond(answers, workers, lifecycle, quota, recording)
+    media_type = content_type.partition(";")[0].strip().lower()
+    is_form = media_type == form_files.MEDIA_TYPE
+    answers = CsvAnswers(
+        served,
+        metrics,
+        options,
+        column=column,
+        delimiter=delimiter,
+        charset=charset,
+        media_type=csv_rows.MEDIA_TYPE if is_form else media_type,
+    )
+    body = FormFile(answers, content_type) if is_form else answers
+    return _respond(body, workers, lifecycle, quota, recording)
 
 
 def _respond(

@@ -23,7 +23,7 @@ from api.classify.classifier import Options
 from api.classify.served_model import ServedModel
 from api.classify.workers import Workers
 from api.formats.csv_rows import CsvAnswers
-from api.formats.lines import MAX_RECORD_BYTES
+from api.formats.form_files import FormFile
 from api.formats.ndjson import MAX_LINE_BYTES, NdjsonAnswers
 from api.formats.streaming import Answers, BulkResponse
 from api.lifecycle import Lifecycle
@@ -31,6 +31,7 @@ from api.name_quota import NameQuota
 from api.observability.metrics import Metrics
 from api.schemas.predict import StreamedError, StreamedPrediction
 from api.tests.conftest import Server, metric_sum, start, stop, until
+from model.data.ingest.text import MAX_LINE
 
 STREAM = "/v1/predict/stream"
 FILE = "/v1/predict/file"
@@ -223,42 +224,191 @@ def test_each_row_keeps_its_cells_and_gets_what_predict_answers(client: httpx.Cl
 
 
 def test_a_bad_row_costs_an_error_and_not_the_file(client: httpx.Client) -> None:
-    long = b"8," + b"b" * MAX_RECORD_BYTES
-    body = b'id,name\n1,Jordan\n2\n3,Jordan,x\n\n4,\n5,J\xffrdan\n6,"Jordan\n' + b"7,Jordan\n" * (MAX_RECORD_BYTES // 8)
-    rows = _file(client, body + b'",\n' + long + b'\n9,Kowal\rska\n10,O"Brien\n11,Jordan')
-    assert [row["id"] for row in rows[:5]] == ["1", "2", "3", "4", "5"]
-    assert [bool(row["error"]) for row in rows[:6]] == [False, True, True, True, True, True]
-    assert rows[2] == {"id": "3", "name": "Jordan"} | {k: "" for k in rows[2] if "_" in k or k == "abstained"} | {
-        "error": rows[2]["error"]
-    }
-    assert rows[4]["name"] == "J\ufffdrdan"
-    assert [rows[5]["id"], rows[6]["id"], rows[6]["error"]] == ["", "7", ""]  # the quote left open cost its bound
-    assert [(row["id"], bool(row["error"])) for row in rows[-4:]] == [
-        ("", True),
-        ("", True),
-        ("10", False),
-        ("11", False),
+    long = b"8," + b"b" * MAX_LINE
+    body = b'id,name\n1,Jordan\n2\n3,Jordan,x\n\n\n4,\n5,J\xffrdan\nid,name\n6,"Jordan\n' + b"7,Jordan\n" * 4760
+    rows = _file(client, body + long + b'\n9,Kowal\rska\n10,O"Brien\n11,Jordan,,\n\n')
+    assert [(row["id"], row["error"]) for row in [*rows[:9], *rows[-4:]]] == [
+        ("1", ""),
+        ("2", "Line 3 has 1 cells, the first row 2."),
+        ("3", "Line 4 has 3 cells, the first row 2."),
+        ("", "Lines 5 to 6 are blank."),
+        ("4", "A name needs at least one visible character."),
+        ("5", "Line 8 is not UTF-8."),
+        ("id", "Line 9 holds the header again."),
+        ("6", "Line 10 holds a quote that is not closed."),
+        ("7", ""),
+        ("", f"A line may have at most {MAX_LINE} characters: line 4771 has more."),
+        ("", "Line 4772 holds a carriage return outside quotes."),
+        ("10", ""),
+        ("11", ""),
     ]
+    assert rows[5]["name"] == "J\ufffdrdan"
+    assert len(rows) == 8 + 4760 + 4
     assert rows[-1] | {"id": "1"} == rows[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"", "The file is empty"),
+        (b"\n\n", "The file is empty"),
+        (b"surname\nJordan", "one column only: its first line must be the name of that column"),
+        (b"name,name\nA,B", "column: Columns 1 and 2 both have this name."),
+        (b"id,Name, NAME\n1,A,B", "Columns 2 and 3 both have this name"),
+        (b"id;surname;city\n1;A;B", "There is no column of this name. The columns are: 'id', 'surname', 'city'."),
+        (b"Secretname,Jordan\nKowalska,Jordan", "seems to hold data, not the names of its 2 columns"),
+        (b"7\tSecretname\n8\tJordan", "seems to hold data, not the names of its 2 columns"),
+        (b"Zqxjcolu,Jordan\nKowalska,Ann", "The first row has 2 cells; they must be the names of the columns."),
+        (b"\xffname\n", "The first row is not UTF-8: save it as UTF-8, or declare its charset"),
+        ("name\n".encode("utf-16-le"), "looks like UTF-16 without a byte order mark: save it as UTF-8"),
+        (b"a" * 99_999, "The first row must name the columns. A line may have at most"),
+        (b'"name\nJordan', "The first row must name the columns. Line 1 holds a quote that is not closed."),
+        (b"," * 300 + b"name", "at most 256 columns"),
+        (b"PK\x03\x04\x14\0[Content_Types].xml", "is an Excel workbook: save the sheet as CSV (UTF-8)"),
+        (b"\xd0\xcf\x11\xe0\n\0", "is an old Excel or Office file: save the sheet as CSV"),
+        (b"\x1f\x8b\x08", "is a gzip archive: unpack it first"),
+        (b"<!DOCTYPE html><table>", "is an HTML or XML page"),
+        (b'{"name": "Secretname"}\n', "is NDJSON: send it to /v1/predict/stream"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_file_that_is_no_table_with_the_column_gets_its_own_sentence(
+    client: httpx.Client, body: bytes, sentence: str
+) -> None:
+    answer = client.post(FILE, content=body, headers=CSV)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert sentence in answer.json()["detail"]
+    assert not any(name in answer.text for name in (SECRET, "Zqxjcolu"))
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"\n\n",
-        b"surname\nJordan",
-        b"name,name\nA,B",
-        b"\xffname\n",
-        b"\xff\xfen\x00a\x00",
-        b"a" * 99_999,
-        b"name\rB",
+        b"id;name\n7;Kowalska\n",
+        b"id\tname\n7\tKowalska\n",
+        b"id|name\r\n7|Kowalska\r\n",
+        b"sep=;\r\nid;name\r\n7;Kowalska\r\n",
+        b"\n id , Name \n7,Kowalska\n",
+        b"id,NAME\n7,Kowalska\n",
+        b"id,name\r7,Kowalska\r",
+        '"ID";"name"\n"7";"Kowalska"\n'.encode("utf-16"),
+        "\ufeffid\tname\r\n7\tKowalska\r\n".encode("utf-16-be"),
     ],
 )
-def test_a_file_without_its_column_is_a_problem(client: httpx.Client, body: bytes) -> None:
-    answer = client.post(FILE, content=body, headers=CSV)
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
+def test_the_dialect_is_found_out(client: httpx.Client, body: bytes) -> None:
+    answer = client.post(FILE, content=body, headers=CSV, params={"top_k": 1})
+    assert answer.status_code == 200, answer.text
+    text = answer.content.decode("utf-8-sig")
+    delimiter = next(character for character in ";\t|," if character in text)
+    declaration, _, table = text.rpartition("sep=;\r\n")
+    assert not declaration
+    (row,) = csv.DictReader(io.StringIO(table, newline=""), delimiter=delimiter)
+    cells = {key.strip().lower(): value for key, value in row.items()}
+    (wanted,) = _predict(client, ["Kowalska"], top_k=1)
+    assert cells | {"probability_1": float(cells["probability_1"])} == {
+        "id": "7",
+        "name": "Kowalska",
+        "label_1": wanted["labels"][0],
+        "abstained": "",
+        "error": "",
+        "probability_1": wanted["probabilities"][0],
+    }
+    assert answer.content.startswith(b"\xef\xbb\xbf") == (b"\xff" in body)
+
+
+def test_a_name_may_stand_in_two_columns(client: httpx.Client) -> None:
+    rows = _file(client, b"First,LAST,name\nAnna, Kowalska,x\n,Jordan,x\n,,x\n", column="first,last", top_k=1)
+    expected = _predict(client, ["Anna Kowalska", "Jordan"], top_k=1)
+    assert [float(row["probability_1"]) for row in rows[:2]] == [answer["probabilities"][0] for answer in expected]
+    assert rows[0]["LAST"] == " Kowalska"
+    assert rows[2]["error"] == "A name needs at least one visible character."
+    assert _file(client, b'"a,b",a\nJordan,x\n', column="a,b", top_k=1)[0]["error"] == ""
+
+
+def test_a_file_that_was_answered_before_keeps_its_columns(client: httpx.Client) -> None:
+    once = client.post(FILE, content=b"name\nJordan\n", headers=CSV, params={"top_k": 1})
+    (row,) = _file(client, once.content, top_k=1)
+    added = ["label_1", "probability_1", "abstained", "error"]
+    assert list(row) == ["name", *added, *(f"{column}_2" for column in added)]
+    assert row["label_1"] == row["label_1_2"] != ""
+
+
+def test_tab_separated_values_are_taken_and_given(client: httpx.Client) -> None:
+    headers = {"content-type": "text/tab-separated-values"}
+    answer = client.post(FILE, content=b"name\nSmith, Ann\n", headers=headers, params={"top_k": 1})
+    assert answer.headers["content-type"] == "text/tab-separated-values; charset=utf-8"
+    header, row = answer.text.splitlines()
+    assert header == "name\tlabel_1\tprobability_1\tabstained\terror"
+    assert row.startswith("Smith, Ann\t")
+
+
+# --- forms
+
+
+def _form(
+    content: bytes, head: str = 'name="file"; filename="names.csv"', more: bytes = b"", end: bytes = b"--"
+) -> bytes:
+    part = b"--b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % (head.encode(), content)
+    return part + more + b"--b" + end + b"\r\n"
+
+
+FORM = {"content-type": "multipart/form-data; boundary=b"}
+
+
+@pytest.mark.parametrize(
+    ("head", "content"),
+    [
+        ('name="file"; filename="names.csv"', "name\nZoë\n".encode()),
+        ('name="file"', "name\nZoë\n".encode()),
+        ('name="x"; filename="n.xls"\r\nContent-Type: application/vnd.ms-excel', "name\nZoë\n".encode("utf-16")),
+        ('name="x"; filename="n.csv"\r\nContent-Type: text/csv; charset=windows-1252', "name\nZoë\n".encode("cp1252")),
+    ],
+)
+def test_the_file_of_a_form_is_answered_as_the_body_is(client: httpx.Client, head: str, content: bytes) -> None:
+    plain = client.post(FILE, content="name\nZoë\n".encode(), headers=CSV)
+    answer = client.post(FILE, content=_form(content, head), headers=FORM)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, plain.headers["content-type"])
+    assert answer.content.removeprefix(b"\xef\xbb\xbf") == plain.content
+
+
+def test_a_client_library_s_form_is_understood(client: httpx.Client) -> None:
+    answer = client.post(FILE, files={"upload": ("n.csv", b"id;name\n1;Jordan\n")}, params={"top_k": 1})
+    assert answer.text.startswith("id;name;label_1;probability_1;abstained;error\r\n1;Jordan;")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "sentence"),
+    [
+        (_form(b"Secretname", 'name="column"'), None, 422, "options, such as `column`, stand in the query"),
+        (_form(b"name\n\xffSecretname")[:-8], None, 400, "ends before its last boundary"),
+        (b"Secretname", None, 400, "not a form"),
+        (b"--b\r\nSecretname", None, 400, "ends before"),
+        (b"--b--\r\n", None, 422, "The file is empty"),
+        (b"", None, 400, "ends before"),
+        (_form(b"name\nA"), "multipart/form-data", 400, "must declare its boundary"),
+        (_form(b"name\nA"), "multipart/form-data; boundary=" + "b" * 300, 400, "too long"),
+        (_form(b"name\nA", 'name="file"\r\nContent-Type: text/csv; charset=Secretname'), None, 415, "charset"),
+        (_form(b"name\nA", 'name="file"\r\nContent-Transfer-Encoding: base64'), None, 415, "transfer encoding"),
+        (_form(b"name\nA", 'name="file"' + "\r\nX: y" * 30), None, 400, "not a form"),
+        (_form(b"name\nA", 'name="' + "a" * 9000 + '"'), None, 400, "not a form"),
+        (_form(b"city\nSecretname"), None, 422, "one column only"),
+    ],
+)
+def test_a_form_that_holds_no_file_is_a_problem(
+    *, client: httpx.Client, body: bytes, content_type: str | None, status: int, sentence: str
+) -> None:
+    answer = client.post(FILE, content=body, headers={"content-type": content_type or FORM["content-type"]})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert sentence in answer.json()["detail"]
+    assert SECRET not in answer.text
+
+
+def test_a_second_part_ends_the_answer(client: httpx.Client) -> None:
+    more = _form(b"surname", 'name="column"', end=b"")
+    answer = client.post(FILE, content=_form(b"name\nJordan", more=more[:-5]), headers=FORM)
+    assert answer.status_code in {200, 422}
+    assert "holds one file and nothing else" in answer.text
 
 
 def test_a_byte_order_mark_stays(client: httpx.Client) -> None:
@@ -280,7 +430,7 @@ def test_a_row_that_is_not_in_the_declared_charset_gets_an_error(client: httpx.C
     headers = {"content-type": "text/csv; charset=windows-1252"}
     answer = client.post(FILE, content=b"name\nJordan\nJ\x81rdan\n", headers=headers)
     good, bad = csv.DictReader(io.StringIO(answer.text, newline=""))
-    assert (good["error"], bad["error"]) == ("", "The row is not WINDOWS-1252.")
+    assert (good["error"], bad["error"]) == ("", "Line 3 is not WINDOWS-1252.")
 
 
 @pytest.mark.parametrize("path", [STREAM, FILE, "/get_prediction", "/v1/predict", "/v1/explain"])
@@ -356,11 +506,11 @@ def test_a_stream_may_be_cut_anywhere(served: ServedModel, lines: list[bytes], p
 )
 def test_a_file_of_anything_may_be_cut_anywhere(served: ServedModel, pieces: list[bytes], places: list[int]) -> None:
     body = b"\xef\xbb\xbfid,name\n" + b"".join(pieces)
-    whole, parts = (
-        _feed(CsvAnswers(served, Metrics(), Options(), column="name", delimiter=","), chunks)
-        for chunks in ([body], _cut(body, places))
-    )
+    whole, parts = (_feed(CsvAnswers(served, Metrics(), Options()), chunks) for chunks in ([body], _cut(body, places)))
     assert parts == whole
+    form = FormFile(CsvAnswers(served, Metrics(), Options()), "multipart/form-data; boundary=_b_")
+    head, end = b'--_b_\r\nContent-Disposition: form-data; name="file"\r\n\r\n', b"\r\n--_b_--\r\n"
+    assert _feed(form, _cut(head + body + end, places)) == whole
     rows = list(csv.reader(io.StringIO(whole.decode(), newline="")))
     assert {len(row) for row in rows} == {len(rows[0])}
 
@@ -554,9 +704,18 @@ def test_an_idle_stream_does_not_hold_up_the_end_and_its_client_learns_of_it(bun
 # --- what it costs the service
 
 
+def _distinct_names(line: bytes, n_bytes: int) -> list[bytes]:
+    """Return lines of so many bytes in all, each with another name of six letters."""
+    letters = b"abdegiklmnorstuz"
+    n = n_bytes // len(line % (b"a" * 6))
+    return [line % bytes(letters[i >> shift & 15] for shift in (0, 4, 8, 12, 2, 6)) for i in range(n)]
+
+
 @pytest.mark.parametrize("kind", ["lines", "rows"])
 @pytest.mark.parametrize(
-    ("line", "at_most"), [(b"\n", 0.2), (b"\r\n", 0.2), (b" \n", 2), (b'""\n', 2), (b",\n", 2)], ids=repr
+    ("line", "at_most"),
+    [(b"\n", 0.2), (b"\r\n", 0.2), (b" \n", 2), (b'""\n', 2), (b",\n", 2), (b'x","\n', 2)],
+    ids=repr,
 )
 def test_lines_without_a_name_cost_no_more_than_names(
     served: ServedModel, kind: str, line: bytes, at_most: float
@@ -568,8 +727,7 @@ def test_lines_without_a_name_cost_no_more_than_names(
         _feed(answers, [b"name\n"[: 5 * (kind == "rows")], body])
         return time.process_time() - started
 
-    name = b"Jordan\n" if kind == "rows" else b'"Jordan"\n'
-    names = cost(name * (100_000 // len(name)))
+    names = cost(b"".join(_distinct_names(b"%b\n" if kind == "rows" else b'"%b"\n', 100_000)))
     nothing = cost(line * (100_000 // len(line)))
     assert nothing < names * at_most
 
@@ -693,14 +851,15 @@ def test_files_and_streams_have_bounds_of_their_own(client: httpx.Client) -> Non
 
 def test_openapi_examples_are_answered_as_it_says(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    for path, media_type in ((STREAM, "application/x-ndjson"), (FILE, "text/csv")):
+    for path in (STREAM, FILE):
         operation = paths[path]["post"]
         content = operation["requestBody"]["content"]
-        assert list(operation["responses"]["200"]["content"]) == [media_type]
         for accepted, body in content.items():
+            if accepted == "multipart/form-data":
+                continue
             answer = client.post(path, content=body["example"], headers={"content-type": accepted})
             assert answer.status_code == 200
-            assert answer.headers["content-type"].startswith(media_type)
+            assert answer.headers["content-type"].partition(";")[0] in operation["responses"]["200"]["content"]
     example = paths[FILE]["post"]["responses"]["200"]["content"]["text/csv"]["example"]
     rows = _file(client, paths[FILE]["post"]["requestBody"]["content"]["text/csv"]["example"].encode(), top_k=1)
     assert list(rows[0]) == example.splitlines()[0].split(",")

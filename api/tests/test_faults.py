@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from api.formats.csv_rows import MAX_COLUMNS
+from api.formats.csv_reading import MAX_COLUMNS
 from api.key_list import KeyListError, parse_keys
 from api.settings import Settings, explain
 from api.tests.conftest import ROOT, Server, free_port, start, stop

@@ -236,8 +236,8 @@ class Predictor:
         return outputs if self._scores_familiarity else np.pad(outputs, ((0, 0), (0, 1)), constant_values=np.inf)
 
     def _is_readable(self, text: str, ids: Sequence[int]) -> bool:
-        # most names are letters alone, all known
-        return (UNKNOWN_ID not in ids and text.isalpha()) or is_readable(text, self._vocabulary)
+        # most names are letters and spaces alone, all known
+        return (UNKNOWN_ID not in ids and text.replace(" ", "").isalpha()) or is_readable(text, self._vocabulary)
 
     def _predict_one(self, text: str, top_k: int) -> Prediction:
         """Return what `predict` does under the natural prior; on the few numbers of one row, Python outruns numpy."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 from tests.fuzz.markers import find_marker
@@ -11,6 +12,7 @@ from tests.fuzz.sending import Answer
 _STATUSES = frozenset({200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 503})
 _REQUIRED = {"type": str, "title": str, "status": int, "detail": str}
 _OPTIONAL = {"errors": list, "error": str}
+_DECLARATION = re.compile(r"\Asep=.\r\n")
 _SECURITY = ("x-content-type-options", "content-security-policy", "referrer-policy", "cache-control")
 
 
@@ -61,7 +63,7 @@ def _fault_of_body(answer: Answer) -> str | None:
     try:
         if media_type == "application/x-ndjson":
             found = [_without_id(_read_json(line)) for line in answer.body.splitlines()]
-        elif media_type == "text/csv":
+        elif media_type in {"text/csv", "text/tab-separated-values"}:
             found = _errors_of_rows(answer.body)
         elif media_type == "application/json":
             found = [_without_id(_read_json(answer.body))] if answer.body else []
@@ -74,7 +76,7 @@ def _fault_of_body(answer: Answer) -> str | None:
 
 def _errors_of_rows(body: bytes) -> list[str]:
     """Return the cells of the column `error`; the others are the client's own."""
-    text = body.decode("utf-8-sig")
+    text = _DECLARATION.sub("", body.decode("utf-8-sig"))
     delimiter = text.partition("error\r\n")[0][-1]
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     if {len(row) for row in rows} != {len(rows[0])}:

@@ -1,5 +1,6 @@
 """Spans over the actors of a Ray cluster, each with a predictor."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def score_on_ray(job: Job, spans: Sequence[Span], n_actors: int) -> Iterator[tup
     if not spans:
         return
     if not ray.is_initialized():
-        ray.init(logging_level="warning")
+        ray.init(logging_level=logging.WARNING)
     ray.data.DataContext.get_current().enable_progress_bars = False
     places = ray.data.from_items(list(range(len(spans))), override_num_blocks=len(spans))
     done = places.map_batches(

@@ -1,5 +1,6 @@
 """Find a column by its name, trimmed and whatever its case, or by its number."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,14 +8,27 @@ from model.errors import DataError
 
 _MAX_SHOWN = 20
 _MAX_COLUMN_LENGTH = 40
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+_HEADER_WORDS = frozenset(
+    (
+        *("id", "uuid", "key", "code", "number", "nr", "year", "age", "sex", "gender", "birth", "birthday", "email"),
+        *("phone", "mobile", "address", "zip", "postcode", "city", "country", "nationality", "language", "label"),
+        *("text", "customer", "user", "person", "surname", "vorname", "nachname", "ort", "nom", "prenom", "prénom"),
+        *("ville", "nombre", "apellido", "apellidos", "cognome", "sobrenome", "фамилия", "имя"),
+    )
+)
 
 
 class ColumnError(DataError):
-    """A table lacks a column, or has it twice; `unquoted` says so without the name that was asked for."""
+    """A table lacks a column, or has it twice.
 
-    def __init__(self, sentence: str, unquoted: str) -> None:
+    `problem` says so without what was asked for, and without the `columns` among which it was looked for in vain.
+    """
+
+    def __init__(self, sentence: str, problem: str, columns: Sequence[str] = ()) -> None:
         super().__init__(sentence)
-        self.unquoted = unquoted
+        self.problem = problem
+        self.columns = columns
 
 
 @dataclass(frozen=True)
@@ -67,14 +81,14 @@ def _find(wanted: str, columns: Sequence[str]) -> int:
         advice = "rename one, or give the number of the column."
         raise ColumnError(
             f"Columns {numbers} are both called {wanted!r:.60}: {advice}",
-            f"Columns {numbers} both have this name: {advice}",
+            f"Columns {numbers} both have this name.",
         )
     if wanted.isdecimal() and 1 <= int(wanted) <= len(columns):
         return int(wanted) - 1
-    listed = describe_columns(columns)
     raise ColumnError(
-        f"There is no column {wanted!r:.60}; the columns are: {listed}.",
-        f"There is no column of this name; the columns are: {listed}.",
+        f"There is no column {wanted!r:.60}; the columns are: {describe_columns(columns)}.",
+        "There is no column of this name.",
+        columns,
     )
 
 
@@ -88,6 +102,12 @@ def describe_columns(columns: Sequence[str]) -> str:
     """Return the first columns as a list for a person."""
     shown = [repr(column[:_MAX_COLUMN_LENGTH]) for column in columns[:_MAX_SHOWN]]
     return ", ".join(shown) + (f" and {len(columns) - _MAX_SHOWN} more" if len(columns) > _MAX_SHOWN else "")
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Tell whether cells are surely names of columns, not somebody's."""
+    words = {word for cell in cells for word in _NO_LETTERS.split(cell.casefold())}
+    return not _HEADER_WORDS.isdisjoint(words) or any("name" in word for word in words)
 
 
 def _normalise(column: str) -> str:

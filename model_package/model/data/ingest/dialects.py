@@ -71,9 +71,8 @@ def detect_dialect(
         width = _common_width(rows_by_delimiter[likely])
         return Dialect(likely, None, width, _find_numbers(wanted, width), bool(declared))
     found, problems = {}, {}
-    for delimiter, rows in rows_by_delimiter.items():
+    for delimiter, (header, *_) in ((key, rows) for key, rows in rows_by_delimiter.items() if rows):
         try:
-            header = rows[0]
             found[delimiter] = Dialect(delimiter, tuple(header), len(header), wanted.find(header), bool(declared))
         except ColumnError as error:
             problems[delimiter] = error
@@ -84,7 +83,8 @@ def detect_dialect(
 
 def _cells(lines: Sequence[Line], delimiter: str) -> list[list[str]]:
     records = Records(delimiter).feed(lines, last=True)
-    return [cells for cells, _ in (parse_record(record, delimiter) for record in records) if cells]
+    parsed = (parse_record(record, delimiter) for record in records)
+    return [cells for cells, problem in parsed if cells and not problem]
 
 
 def _common_width(rows: Sequence[Sequence[str]]) -> int:

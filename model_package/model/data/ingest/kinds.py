@@ -83,6 +83,6 @@ def describe_binary(head: bytes) -> str | None:
     if b"\0" not in head or head.startswith(_UTF_16):
         return None
     halves = (head[::2].count(0), head[1::2].count(0))
-    if max(halves) > len(head) // 5 and min(halves) < len(head) // 50:
+    if max(halves) > len(head) // 5 and min(halves) <= len(head) // 50:
         return "looks like UTF-16 without a byte order mark: save it as UTF-8, or name its encoding"
     return f"is a binary file: {_WRITE_TABLE}"

@@ -118,10 +118,10 @@ def _whole(line: Line) -> Record:
 
 
 def parse_record(record: Record, delimiter: str) -> tuple[list[str], str]:
-    """Return the cells of a record, and why it cannot be read."""
-    if record.problem:
-        return [], record.problem
+    """Return the cells of a record, as far as there are any, and why it cannot be taken as it is."""
+    if record.problem == TOO_LONG:
+        return [], TOO_LONG
     try:
-        return next(csv.reader((record.text,), delimiter=delimiter), []), ""
+        return next(csv.reader((record.text,), delimiter=delimiter), []), record.problem
     except csv.Error:
-        return [], _NO_CSV
+        return [], record.problem or _NO_CSV
