@@ -94,8 +94,8 @@ NEEDS_PRODUCTION = {  # a registry and a cluster to keep; tests/chart renders th
     "helm upgrade api-chart . -f values.dev.yaml --force-conflicts",
     HASH_KEYS,
     DATABASE,
-    "helm upgrade api-chart . --reset-then-reuse-values --set requestLog.databaseUrlSecretName=fastapi-ml-database",
-    "kubectl exec deployment/fastapi-ml-prod -- python -m api.request_log migrate",
+    "helm upgrade api-chart . --reset-then-reuse-values "
+    "--set migrations.enabled=true,requestLog.databaseUrlSecretName=fastapi-ml-database",
 }
 NEEDS_RELEASE = {  # a repository on GitHub that has released
     "git tag v1.2.3 && git push origin v1.2.3",
