@@ -30,7 +30,7 @@ define build_image # IMAGE, OPTIONS
 endef
 
 .PHONY: help serve test test-oldest test-clients test-pages test-monitoring scan fuzz attack attack-proxies durability train validate \
-	lint docs bench bench-peers image training-image airflow test-airflow dist e2e data lock clean
+	lint docs bench bench-peers image training-image airflow test-airflow dist e2e data lock clean e2e-trials
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -114,6 +114,9 @@ dist: $(VENV)/.dev ## Build the wheel and the sdist of model_package into dist/
 
 e2e: $(VENV)/.dev ## Test the image, and the chart on the cluster that KUBECONFIG names
 	@ENGINE=$(ENGINE) IMAGE=$(IMAGE) $(BIN)/pytest tests/e2e/test_image.py tests/e2e/test_cluster.py -s -v -x
+
+e2e-trials: $(VENV)/.dev ## Upgrade, delete, kill, scale and break the chart's pods under load, for half an hour
+	@ENGINE=$(ENGINE) IMAGE=$(IMAGE) $(BIN)/pytest tests/e2e/test_trials.py -s -v
 
 data: ## Build data/ again from its cores and pinned packages, in an environment of its own
 	@$(PYTHON) -m venv build/data-venv

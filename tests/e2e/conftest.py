@@ -8,10 +8,12 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from tests.e2e.cluster import namespace_with_image
 
 
 def _run(*command: str, stdin: str | None = None, check: bool = True, timeout: float = 300) -> str:
@@ -76,3 +78,13 @@ def image_config(engine: str, image: str) -> dict[str, Any]:
     # podman keeps the health check one level higher
     config.setdefault("Healthcheck", inspected.get("HealthCheck") or inspected.get("Healthcheck"))
     return config
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    run: Callable[..., str], engine: str, image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Give helm and kubectl a namespace on the cluster, with the image on its node."""
+    archive = str(tmp_path_factory.mktemp("image") / "fastapi-ml.tar")
+    with namespace_with_image(run, engine, image, archive):
+        yield
