@@ -61,7 +61,7 @@ RUN_HERE = {
     "echo 'Zoë Kowalska' | python -m api.request_log erase -",
     KEYS_JSON,
 }
-CLUSTER_TEST = "tests/e2e/test_cluster.py"
+CLUSTER_TEST, CLUSTER = "tests/e2e/test_cluster.py", "tests/e2e/cluster.py"
 CI = ".github/workflows/ci.yaml"
 # What needs torch's download, docker or a cluster: the file that runs it, and the words by which it does.
 ELSEWHERE = {
@@ -72,7 +72,7 @@ ELSEWHERE = {
     "python -m model rollback": ("model_package/tests/test_promotion.py", '_run("rollback", "--store", store)'),
     "docker build -t fastapi-ml -f Dockerfile .": ("Makefile", "-t $(1) -f Dockerfile ."),
     "docker run -p 8000:8000 fastapi-ml": ("tests/e2e/test_image.py", 'run(engine, "run", "--detach"'),
-    "minikube image load fastapi-ml": (CLUSTER_TEST, '"minikube", "image", "load"'),
+    "minikube image load fastapi-ml": (CLUSTER, '"minikube", "image", "load"'),
     "cd infra/chart_api && helm install api-chart . -f values.dev.yaml": (
         CLUSTER_TEST,
         '"helm", "install", "api-chart", ".", "-f", "values.dev.yaml"',
@@ -80,8 +80,8 @@ ELSEWHERE = {
     "kubectl get deployments": (CLUSTER_TEST, '"get", "deployments,services,pods"'),
     "helm test api-chart": (CLUSTER_TEST, '"helm", "test", "api-chart"'),
     "kubectl logs deployment/fastapi-ml-dev": (CLUSTER_TEST, '"logs", DEPLOYMENT'),
-    "kubectl rollout status deployment/fastapi-ml-dev": (CLUSTER_TEST, '"rollout", "status", DEPLOYMENT'),
-    "kubectl port-forward service/fastapi-svc-dev 8000:80": (CLUSTER_TEST, '"port-forward", f"service/{'),
+    "kubectl rollout status deployment/fastapi-ml-dev": (CLUSTER, '"rollout", "status", DEPLOYMENT'),
+    "kubectl port-forward service/fastapi-svc-dev 8000:80": (CLUSTER, '"port-forward", f"service/{'),
     "docker compose up --build --detach --wait": (CI, "docker compose up --build --detach --wait"),
     "docker compose down --volumes": (CI, "docker compose down --volumes"),
 }
