@@ -29,8 +29,9 @@ define build_image # IMAGE, OPTIONS
 		--build-arg CREATED="$$(date -u +%FT%TZ)" -t $(1) -f Dockerfile .
 endef
 
-.PHONY: help serve test test-oldest test-clients test-pages test-monitoring scan fuzz attack attack-proxies durability train validate \
-	lint docs bench bench-peers image training-image airflow test-airflow dist e2e data lock clean e2e-trials
+.PHONY: help serve test test-oldest test-clients test-monitoring test-pages pipeline-trial test-airflow scan fuzz \
+	attack attack-proxies durability train validate airflow lint docs bench bench-peers image training-image dist e2e \
+	e2e-trials data lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -52,6 +53,11 @@ test-monitoring: $(VENV)/.dev ## Try the alerts with promtool, and the dashboard
 
 test-pages: $(VENV)/.serve build/pages-venv/.installed ## Open the pages in headless Chromium, without a network (needs chromium and chromedriver)
 	@build/pages-venv/bin/pytest -o filterwarnings=default tests/pages
+
+pipeline-trial: $(VENV)/.dev ## Poison the training pipeline in 13 ways, kill it 24 times, and let a running service take what it promotes
+	@$(BIN)/python -m tests.pipeline.poisoning
+	@$(BIN)/python -m tests.pipeline.kills
+	@$(BIN)/python -m tests.pipeline.live
 
 test-airflow: $(VENV)/.dev build/airflow-venv/.installed ## Run the DAG of the training pipeline with Airflow's dag.test()
 	@build/airflow-venv/bin/pytest -o filterwarnings=default tests/airflow

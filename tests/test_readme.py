@@ -38,6 +38,8 @@ CURL, CURL_FILE, CURL_FORM, CURL_STREAM, CURL_LIST = (
 KEYS_JSON = next(line for line in COMMANDS if line.endswith("> keys.json"))
 HASH_KEYS = next(line for line in COMMANDS if "fastapi-ml-hash-keys" in line)
 DATABASE = next(line for line in COMMANDS if "secret generic fastapi-ml-database" in line)
+PIPELINE = "python -m model pipeline --store store --data my/data --drops my/drops"
+ACCEPT = next(line for line in COMMANDS if line.startswith(f"{PIPELINE} --accept"))
 
 RUN_HERE = {
     *("make serve", CURL, CURL_FILE, CURL_FORM, CURL_STREAM, CURL_LIST, "python -m api key billing"),
@@ -55,6 +57,9 @@ RUN_HERE = {
     "python -m model promote data/names",
     "python -m model score names.csv scored.csv --text surname",
     "python -m model score people.tsv people.parquet --text first,last --bundle my/bundle",
+    PIPELINE,
+    ACCEPT,
+    "python -m model trace REQUEST_ID --store store",
     "python -m api.request_log stats",
     "python -m api.request_log export --output requests.csv",
     "python -m api.request_log export --feedback feedback",
@@ -69,6 +74,7 @@ ELSEWHERE = {
     "python3 -m venv venv && . venv/bin/activate": ("Makefile", "-m venv $(VENV)"),
     "pip install uv && uv pip install --torch-backend cpu torch": ("Makefile", "--torch-backend $(TORCH_BACKEND)"),
     "pip install -e model_package": ("Makefile", "-e model_package"),
+    f"{PIPELINE} --watch 60": ("tests/pipeline/test_pipeline.py", '[*place.command, "--watch", "1"]'),
     "python -m model rollback": ("model_package/tests/test_promotion.py", '_run("rollback", "--store", store)'),
     "docker build -t fastapi-ml -f Dockerfile .": ("Makefile", "-t $(1) -f Dockerfile ."),
     "docker run -p 8000:8000 fastapi-ml": ("tests/e2e/test_image.py", 'run(engine, "run", "--detach"'),
@@ -250,6 +256,24 @@ def test_bring_your_data(mine: str, tmp_path: Path) -> None:
     (tmp_path / "feedback" / "Welsh.txt").write_text("\n".join(f"Ap{a}wyn" for a in "bcdfghjk"), encoding="utf-8")
     _run("python -m model ingest feedback my/data", here, cwd=tmp_path)
     assert "110 names" in _run("python -m model validate my/data", here)
+
+
+def test_the_life_of_a_model(mine: str, tmp_path: Path) -> None:
+    lists = {path.stem: path.read_text(encoding="utf-8").split() for path in Path(mine, "names").iterdir()}
+    rows = [f"{name},{label}" for label, names in lists.items() for name in names]
+    drops, config = tmp_path / "my" / "drops", tmp_path / "config.toml"
+    drops.mkdir(parents=True)
+    (drops / "names.csv").write_text("\n".join(["name,label", *rows]), encoding="utf-8")
+    config.write_text("[shape]\nngram_bits = 10\n[training]\nepochs = 1\n", encoding="utf-8")
+    small = ("pipeline ", f"pipeline --config {config} ")
+    promoted = _run(PIPELINE, small, cwd=tmp_path)
+    version = re.findall(r"promote: done in .* s\. (\w+) is champion", promoted)[0]
+    (drops / "more.csv").write_text("name,label\nNowak,Polski\n", encoding="utf-8")
+    assert "Nothing new: run " in _run(PIPELINE.replace("--drops my/drops", ""), small, cwd=tmp_path)
+    accepted = _run(ACCEPT, small, cwd=tmp_path)
+    assert "Accepted by hand: we asked for more Polish names." in accepted
+    traced = _run("python -m model trace REQUEST_ID --store store", ("REQUEST_ID", version), cwd=tmp_path)
+    assert "names.csv: 100 names added" in traced
 
 
 def test_the_shipped_bundle_answers_on_the_command_line() -> None:

@@ -1,6 +1,6 @@
 """Kill the pipeline with -9 at random moments and run it again: the end must be that of a run that nobody killed.
 
-`python -m tests.pipeline.kills --kills 20` prints where each kill struck and exits with 1 if an end differs.
+`python -m tests.pipeline.kills --kills 24` prints where each kill struck and exits with 1 if an end differs.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def _next_verb(place: Workplace) -> str:
 def main() -> None:
     """Run the trial."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     parts, rng, struck = read_parts(), random.Random(arguments.seed), Counter[str]()
