@@ -30,10 +30,12 @@ def store(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Store:
 
 def test_mlflow_holds_what_a_training_leaves_and_follows_the_store(store: Store) -> None:
     uri = f"sqlite:///{store.path}/mlflow.db"
-    tracking.record(store, uri)
     from mlflow import MlflowClient
 
     client = MlflowClient(uri, uri)
+    experiment = client.create_experiment(tracking.NAME, (store.path / "mlflow").as_uri())
+    client.create_run(experiment, tags={"bundle_version": VERSIONS[0]})  # a kill came before it was registered
+    tracking.record(store, uri)
 
     def aliases() -> dict[str, str]:
         held = client.get_registered_model(tracking.NAME).aliases
@@ -52,6 +54,7 @@ def test_mlflow_holds_what_a_training_leaves_and_follows_the_store(store: Store)
     assert aliases() == {"champion": VERSIONS[0]}
 
     registered = client.search_model_versions("")
+    assert len(client.search_runs([experiment])) == len(VERSIONS[:2])
     assert sorted(found.source for found in registered) == [str(store.path / version) for version in VERSIONS[:2]]
     for found in registered:
         run = client.get_run(found.run_id)

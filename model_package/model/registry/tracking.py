@@ -103,8 +103,13 @@ def _register(client: "MlflowClient", store: Store, metadata: BundleMetadata, ur
         _VERSION_TAG: metadata.version,
         "git_commit": metadata.git_commit or "unknown",
         "data_fingerprint": metadata.data.fingerprint,
+        "data_snapshot": metadata.data.snapshot or "none",
+        "data_manifest_sha256": metadata.data.manifest_sha256 or "none",
     }
-    run = client.create_run(_experiment(client, store, uri), created, tags, run_name=metadata.version).info
+    experiment = _experiment(client, store, uri)
+    for begun in client.search_runs([experiment], f"tags.{_VERSION_TAG} = '{metadata.version}'"):
+        client.delete_run(begun.info.run_id)  # a kill or an outage came before it was registered
+    run = client.create_run(experiment, created, tags, run_name=metadata.version).info
     params = [Param(key, str(value)) for key, value in _params(metadata).items()]
     metrics = [Metric(key, value, created, step) for key, value, step in _metrics(metadata)]
     client.log_batch(run.run_id, metrics, params)
