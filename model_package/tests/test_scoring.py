@@ -152,12 +152,12 @@ def test_a_csv_keeps_its_delimiter_and_its_byte_order_mark(run: Run, tmp_path: P
 def test_options_are_those_of_predict(run: Run, predictor: Predictor, tmp_path: Path) -> None:
     run(KINDS["in.csv"], top_k=2, prior="uniform")
     _agree(_read(tmp_path / "out.csv"), [_expect(predictor, row, 2, prior="uniform") for row in ROWS])
-    strange = "bcdfgklmnpdfg"
-    assert predictor.predict([strange])[0].abstained == "unfamiliar"
-    run(f"name\n{strange}\nRossini\n", abstain=True)
-    first, second = _read(tmp_path / "out.csv")
-    assert (first["label_1"], first["abstained"]) == (None, "unfamiliar")
-    assert second["label_1"] == "Beta"
+    names = [*NAMES, "bcdfgklmnpdfg", "kkkkkkkkk", "tnmlrskdf"]
+    run("\n".join(["name", *names]), abstain=True)
+    abstained = [prediction.abstained for prediction in predictor.predict(names)]
+    assert "unfamiliar" in abstained
+    for row, why in zip(_read(tmp_path / "out.csv"), abstained, strict=True):
+        assert (row["label_1"] is None, row["abstained"]) == (why is not None, why)
 
 
 BROKEN = """id,name,city
