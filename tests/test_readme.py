@@ -102,6 +102,9 @@ NEEDS_PRODUCTION = {  # a registry and a cluster to keep; tests/chart renders th
     DATABASE,
     "helm upgrade api-chart . --reset-then-reuse-values "
     "--set migrations.enabled=true,requestLog.databaseUrlSecretName=fastapi-ml-database",
+    "helm upgrade api-chart . --reset-then-reuse-values --set persistence.enabled=true --set trainingJob.enabled=true",
+    "kubectl create job fastapi-ml-dev-training-now --from=cronjob/fastapi-ml-dev-training",
+    "kubectl logs --follow job/fastapi-ml-dev-training-now",
 }
 NEEDS_RELEASE = {  # a repository on GitHub that has released
     "git tag v1.2.3 && git push origin v1.2.3",

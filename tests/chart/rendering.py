@@ -25,13 +25,14 @@ SWITCHES = {
     "prometheusRule": "prometheusRule.enabled=true",
     "dashboard": "dashboard.enabled=true",
     "persistence": "persistence.enabled=true",
+    "trainingJob": "trainingJob.enabled=true,persistence.enabled=true",
     "requestLog.databaseUrlSecretName": "requestLog.databaseUrlSecretName=database",
     "migrations": "migrations.enabled=true,requestLog.databaseUrlSecretName=database",
     "requestLog.volume.claimTemplate": "requestLog.volume.claimTemplate.accessModes={ReadWriteOnce}",
 }
 EVERY_PART = tuple(SWITCHES.values())
-HOOKS = ("-test", "-migrations")
-"""Ends of the names of what hooks make."""
+HOOKS = ("-test", "-migrations", "-training")
+"""Ends of the names of what hooks make, and the CronJob."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a fifth of the time where libyaml is there
 
 Object = dict[str, Any]
@@ -80,10 +81,11 @@ def kinds(objects: tuple[Object, ...]) -> set[str]:
 
 
 def pods(objects: tuple[Object, ...]) -> Iterator[Object]:
-    """Yield metadata and spec of each pod: the Deployment's, the test's, and the Job's if there is one."""
+    """Yield metadata and spec of each pod: the Deployment's, the test's, those of a Job and a CronJob."""
     yield pick(objects, "Deployment")["spec"]["template"]
     yield pick(objects, "Pod", hook="-test")
     yield from (found["spec"]["template"] for found in objects if found["kind"] == "Job")
+    yield from (found["spec"]["jobTemplate"]["spec"]["template"] for found in objects if found["kind"] == "CronJob")
 
 
 def pod_spec(objects: tuple[Object, ...]) -> Object:

@@ -59,7 +59,8 @@ def test_rules_look_at_no_other_release() -> None:
         for metric, labels in selectors:
             whose = "shop-name-classifier"
             assert 'namespace="names"' in labels, (name, metric)
-            assert f'job="{whose}"' in labels or f'deployment="{whose}"' in labels or f'pod=~"{whose}-' in labels
+            its = (f'job="{whose}"', f'deployment="{whose}"', f'pod=~"{whose}-', f'job_name=~"{whose}-training-')
+            assert any(selector in labels for selector in its), (name, metric)
         if name not in recorded:
             assert rule["labels"]["job"] == "shop-name-classifier"
 

@@ -98,7 +98,7 @@ def test_common_labels_are_on_every_object_and_pod() -> None:
     objects = render_set(*EVERY_PART, "commonLabels.team=names", "podLabels.tier=serving", values=PROD)
     for metadata in [found["metadata"] for found in objects] + [pod["metadata"] for pod in pods(objects)]:
         assert metadata["labels"]["team"] == "names"
-    assert [pod["metadata"]["labels"].get("tier") for pod in pods(objects)] == ["serving", None, None]
+    assert [pod["metadata"]["labels"].get("tier") for pod in pods(objects)] == ["serving", None, None, None]
 
 
 def test_every_object_says_its_namespace() -> None:

@@ -60,6 +60,11 @@ _OUTBOX = "requestLog.volume.existingClaim=outbox"
             "persistence.enabled=true,extraEnv[0].name=NAME_CLASSIFIER_BUNDLE_DIR",
             "NAME_CLASSIFIER_BUNDLE_DIR is set already",
         ),
+        ("trainingJob.enabled=true", "trainingJob has no store to promote in: set persistence.enabled"),
+        (
+            "trainingJob.enabled=true,persistence.enabled=true,persistence.accessModes={ReadOnlyMany}",
+            "trainingJob writes to the store: persistence.accessModes (ReadOnlyMany)",
+        ),
         ("rateLimitStorage.url=redis://r,rateLimitStorage.secretName=r", "set url or secretName, not both"),
     ],
 )

@@ -20,6 +20,7 @@ OPTIONAL = {
     *("podSecurityContext.runAsUser", "podSecurityContext.runAsGroup", "podSecurityContext.fsGroup"),
     *("resources.requests.cpu", "resources.requests.memory", "resources.limits.cpu"),
     *(f"migrations.resources.{key}" for key in ("requests.cpu", "requests.memory", "limits.cpu")),
+    *("trainingJob.resources.requests.cpu", "trainingJob.resources.requests.memory"),
     *("autoscaling.targetCPUUtilizationPercentage", "autoscaling.targetRequestsInProgress"),
 }
 
@@ -104,6 +105,8 @@ def test_what_is_optional_renders_without(path: str) -> None:
         ),
         *("prometheusRule.objectives.availability=1", "prometheusRule.objectives.latencySeconds=0.2"),
         *("prometheusRule.runbooksUrl=docs", "dashboard.label=", "prometheusRule.objectives.latency=99"),
+        *("trainingJob.schedule=daily", "trainingJob.subPath=/a", "trainingJob.resources.limits.cpu=null"),
+        *("trainingJob.args=x", "trainingJob.timeZone=1", "trainingJob.failedJobsHistoryLimit=0"),
         *("rateLimitStorage.url=memory", "tracing.endpoint=collector:4318", "terminationGracePeriodSeconds=0"),
     ],
 )

@@ -33,6 +33,9 @@ LOST = f"request_log_rows_lost_total{{{JOB}}}"
 SKIPPED = f"request_log_rows_skipped_total{{{JOB}}}"
 REJECTED = f"request_log_rows_rejected_total{{{JOB}}}"
 LIMIT_ERRORS = f"rate_limit_errors_total{{{JOB}}}"
+TRAINED = 'kube_job_status_completion_time{namespace="names", job_name="name-classifier-training-28000000"}'
+TRAINING = 'kube_job_status_start_time{namespace="names", job_name="name-classifier-training-28001440"}'
+TRAINING_FAILED = 'kube_job_failed{namespace="names", job_name="name-classifier-training-28001440", condition="true"}'
 PREDICTIONS = f'predictions_total{{{JOB}, label="Polish"}}'
 ABSTENTIONS = f'abstentions_total{{{JOB}, reason="unfamiliar"}}'
 
@@ -58,6 +61,9 @@ _GAUGES = dict.fromkeys((COMMIT_FAILING, SHIP_FAILING), 0.0) | {
     WANTED: 2,
     OUTBOX_ROWS: 40,
     OUTBOX_AGE: 0.5,
+    TRAINED: 1.7e9,
+    TRAINING: 1.7e9 + 86_400,
+    TRAINING_FAILED: 0,
 }
 _TRAFFIC = (OK, UNAVAILABLE, FAST, COUNT, SECONDS, PREDICTIONS, ABSTENTIONS)
 
@@ -116,6 +122,8 @@ def normal_week() -> dict[str, tuple[Stretch, ...]]:
         RESTARTS: ((0, 3 * DAY), (0.25, 4), (0, 4 * DAY - 4)),
         MODEL_REFUSED: ((0, 2 * DAY), (0.25, 4), (0, 5 * DAY - 4)),  # while it was being copied
         MODEL_LOADED: ((0, 2 * DAY + 4), (0.25, 4), (0, 5 * DAY - 8)),
+        TRAINING_FAILED: ((0, 3 * DAY), (1, 4 * DAY)),  # its Job stays, but the run after it has succeeded
+        TRAINED: ((1.7e9, 3 * DAY), (1.7e9 + 2 * 86_400, 4 * DAY)),
         OUTBOX_AGE: ((0.5, 5 * DAY), (300, 20), (0.5, 2 * DAY - 20)),  # while the database restarts
     }
 
@@ -194,6 +202,7 @@ SCENARIOS = {
     "no pod is ready": _trouble("NoReadyPod", "page", {READY: 0}, lasts=5, fires=3, ends=6, step=0.5),
     "nothing is scraped": _trouble("MetricsAbsent", "page", {IN_PROGRESS: None}, lasts=5, fires=3, ends=6, step=0.5),
     "a container restarts three times": _trouble("Restarts", "ticket", {RESTARTS: 1}, lasts=3, fires=5, ends=70),
+    "a training run fails": _trouble("TrainingFailed", "ticket", {TRAINING_FAILED: 1}, lasts=30, fires=3, ends=32),
     "a bundle is refused": _trouble("ModelRefused", "ticket", {MODEL_REFUSED: 1}, lasts=1, fires=8, ends=70),
     "a list of keys is refused": _trouble("ApiKeysRefused", "ticket", {KEYS_REFUSED: 1}, lasts=1, fires=8, ends=70),
     "the disk is full": _trouble("RequestLogFailing", "ticket", {COMMIT_FAILING: 1}, lasts=15, fires=12, ends=16),

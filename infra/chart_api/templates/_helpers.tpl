@@ -49,6 +49,11 @@ fastapi-svc-{{ .Values.environment }}
 {{ include "name-classifier.fitted" (list (include "name-classifier.fullname" .) 52) }}-migrations
 {{- end }}
 
+{{/* Name of the CronJob that trains, and of what it needs; a CronJob's may have 52 characters */}}
+{{- define "name-classifier.trainingName" -}}
+{{ include "name-classifier.fitted" (list (include "name-classifier.fullname" .) 43) }}-training
+{{- end }}
+
 {{/* Annotations of a hook that runs before the release's own objects; what failed stays, to be looked at */}}
 {{- define "name-classifier.migrationsHook" -}}
 helm.sh/hook: pre-install,pre-upgrade
@@ -81,6 +86,16 @@ default
 {{- end }}
 {{- end }}
 
+{{- define "name-classifier.trainingImage" -}}
+{{- with .Values.trainingJob.image }}
+{{- if .digest }}
+{{- printf "%s@%s" .repository .digest }}
+{{- else }}
+{{- printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Where the Secret with the API keys is mounted */}}
 {{- define "name-classifier.keysFolder" -}}
 /etc/name-classifier
@@ -106,7 +121,7 @@ default
 {{ include "name-classifier.text" .Values.persistence.existingClaim | default $new }}
 {{- end }}
 
-{{/* Of all pods; the component tells those that serve from those of hooks */}}
+{{/* Of all pods; the component tells those that serve from the others */}}
 {{- define "name-classifier.instanceLabels" -}}
 app.kubernetes.io/name: {{ include "name-classifier.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -126,6 +141,11 @@ app.kubernetes.io/component: "test"
 {{- define "name-classifier.migrationsLabels" -}}
 {{ include "name-classifier.instanceLabels" . }}
 app.kubernetes.io/component: "migrations"
+{{- end }}
+
+{{- define "name-classifier.trainingLabels" -}}
+{{ include "name-classifier.instanceLabels" . }}
+app.kubernetes.io/component: "training"
 {{- end }}
 
 {{/* Of every pod; a tag may be longer than a label's value */}}

@@ -8,6 +8,7 @@
 {{- $rules = replace `job: name-classifier` (printf `namespace: %q, job: %q` $namespace $job) $rules -}}
 {{- $rules = replace `deployment="name-classifier"` (printf `namespace=%q, deployment=%q` $namespace $deployment) $rules -}}
 {{- $rules = replace `pod=~"name-classifier-` (printf `namespace=%q, pod=~"%s-` $namespace $deployment) $rules -}}
+{{- $rules = replace `job_name=~"name-classifier-training-` (printf `namespace=%q, job_name=~"%s-` $namespace (include "name-classifier.trainingName" .)) $rules -}}
 {{- $rules = replace `- name: name-classifier` (printf `- name: %q` $deployment) $rules -}}
 {{- with .Values.prometheusRule }}
 {{- $rules = replace `https://github.com/OWNER/REPO/blob/main/docs/runbooks` (trimSuffix "/" .runbooksUrl) $rules -}}

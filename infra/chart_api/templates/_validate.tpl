@@ -1,7 +1,7 @@
 {{/* Values that fit their types and cannot work together: each is refused with a sentence */}}
 {{- define "name-classifier.validate" -}}
 {{- $problems := "" }}
-{{- range list "unsafe" "resourceProblems" "rolloutProblems" "scalingProblems" "requestLogProblems" "migrationsProblems" "collisions" }}
+{{- range list "unsafe" "resourceProblems" "rolloutProblems" "scalingProblems" "requestLogProblems" "migrationsProblems" "trainingProblems" "collisions" }}
 {{- $problems = printf "%s\n%s" $problems (include (printf "name-classifier.%s" .) $) | trim }}
 {{- end }}
 {{- if $problems }}
@@ -124,6 +124,18 @@ requestLog.volume.sizeLimit ({{ .volume.sizeLimit }}) leaves an outbox of reques
 migrations has no tables to make: requestLog.mode is off.
 {{- else if not (or .Values.requestLog.databaseUrlSecretName .Values.extraEnvFrom (has "NAME_CLASSIFIER_DATABASE_URL" $extra)) }}
 migrations needs a database: set requestLog.databaseUrlSecretName to a Secret whose entry url names it.
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "name-classifier.trainingProblems" -}}
+{{- if .Values.trainingJob.enabled }}
+{{- with .Values.persistence }}
+{{- if not .enabled }}
+trainingJob has no store to promote in: set persistence.enabled, with a volume that the job and the service may mount.
+{{- else if not (or .existingClaim (has "ReadWriteMany" .accessModes) (has "ReadWriteOnce" .accessModes)) }}
+trainingJob writes to the store: persistence.accessModes ({{ join ", " .accessModes }}) has to hold ReadWriteMany.
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
