@@ -39,6 +39,7 @@ KEYS_JSON = next(line for line in COMMANDS if line.endswith("> keys.json"))
 HASH_KEYS = next(line for line in COMMANDS if "fastapi-ml-hash-keys" in line)
 DATABASE = next(line for line in COMMANDS if "secret generic fastapi-ml-database" in line)
 PIPELINE = "python -m model pipeline --store store --data my/data --drops my/drops"
+MIGRATE = next(line for line in COMMANDS if "--set migrations.enabled=true" in line)
 ACCEPT = next(line for line in COMMANDS if line.startswith(f"{PIPELINE} --accept"))
 
 RUN_HERE = {
@@ -100,8 +101,7 @@ NEEDS_PRODUCTION = {  # a registry and a cluster to keep; tests/chart renders th
     "helm upgrade api-chart . -f values.dev.yaml --force-conflicts",
     HASH_KEYS,
     DATABASE,
-    "helm upgrade api-chart . --reset-then-reuse-values "
-    "--set migrations.enabled=true,requestLog.databaseUrlSecretName=fastapi-ml-database",
+    MIGRATE,
     "helm upgrade api-chart . --reset-then-reuse-values --set persistence.enabled=true --set trainingJob.enabled=true",
     "kubectl create job fastapi-ml-dev-training-now --from=cronjob/fastapi-ml-dev-training",
     "kubectl logs --follow job/fastapi-ml-dev-training-now",
