@@ -20,13 +20,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# files and labels bear the date of the commit, so that two builds of one commit have the same layers
 define build_image # IMAGE, OPTIONS
 	test -n "$(ENGINE)" || { echo "Neither docker nor podman answers: install one of them and start it." >&2; exit 1; }; \
 	echo "Building $(1) with $(ENGINE)."; \
-	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) $(BUILD_ARGS) $(2) \
+	export SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || date +%s)"; \
+	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker --timestamp "$$SOURCE_DATE_EPOCH") $(BUILD_ARGS) $(2) \
 		--build-arg VERSION="$$(git describe --tags --always 2>/dev/null)" \
 		--build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" \
-		--build-arg CREATED="$$(date -u +%FT%TZ)" -t $(1) -f Dockerfile .
+		--build-arg CREATED="$$(TZ=UTC git log -1 --date=format-local:%FT%TZ --format=%cd 2>/dev/null || date -u +%FT%TZ)" \
+		-t $(1) -f Dockerfile .
 endef
 
 .PHONY: help serve test test-oldest test-clients test-monitoring test-pages pipeline-trial test-airflow scan fuzz \
