@@ -155,6 +155,15 @@ def test_steps_are_run_one_by_one_in_order(origin: Workplace, place: Workplace) 
         _run(place, "../there", "ingest")
 
 
+def test_names_that_are_known_already_are_looked_at_once(place: Workplace) -> None:
+    (place.drops / "fresh.csv").rename(place.drops / "fresh.csv.part")
+    write_csv(place.drops / "known.csv", PARTS.base[:50])
+    (looked,) = _run(place).ended_with
+    assert looked.status is Status.UNCHANGED and [drop["snapshot"] for drop in looked.facts["drops"]] == [None]
+    (again,) = _run(place).ended_with
+    assert again.status is Status.UNCHANGED and not again.facts["drops"]
+
+
 def test_a_drop_that_grows_while_it_is_read_is_left_for_the_next_try(place: Workplace) -> None:
     (place.drops / "fresh.csv").rename(place.drops / "fresh.csv.part")
     assert [result.status for result in _run(place).ended_with] == [Status.UNCHANGED]

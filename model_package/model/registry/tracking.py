@@ -54,7 +54,7 @@ def record(store: Store, uri: str) -> None:
     except Exception as error:  # noqa: BLE001 - MLflow raises its own errors, those of requests and those of SQLAlchemy
         raise TrackingError(
             f"{store.path} is safe, but MLflow at {_without_password(uri)} lacks its latest changes "
-            f"({type(error).__name__}); the next train, promote or rollback with --mlflow that reaches it records them."
+            f"({type(error).__name__}); the next command with --mlflow that reaches it records them."
         ) from None
 
 
