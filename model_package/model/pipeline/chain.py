@@ -46,10 +46,11 @@ def run_pipeline(
 
 
 def _run_all(runs: Runs, settings: Settings, reporter: Reporter) -> Status:
-    """Run until nothing is new that was dropped."""
+    """Run until nothing is new that was dropped, or nothing but what was refused just now."""
     last = _run_once(runs, settings, reporter)
-    status = last.status
-    while last.status is Status.REFUSED and settings.drops and settings.accept is None:
+    status, reasons = last.status, set[str | None]()
+    while last.status is Status.REFUSED and settings.drops and settings.accept is None and last.reason not in reasons:
+        reasons.add(last.reason)
         last = _run_once(runs, settings, reporter)
     return status
 
