@@ -62,6 +62,8 @@ LABEL org.opencontainers.image.title="fastapi-ml-training" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
+# what the models that it trains say of their origin
+ENV GIT_COMMIT=${REVISION}
 
 # models, and drops with the snapshots that become of them
 RUN install -d -o 10001 -g 10001 -m 700 /store /training

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import inspect
+import os
 import platform
 import subprocess
 import tempfile
@@ -68,7 +69,7 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         schema_version=SCHEMA_VERSION,
         version=sha256(files[WEIGHTS_FILE]).hexdigest()[:12],
         created_at=datetime.now(UTC).replace(microsecond=0),
-        git_commit=_git_commit(),
+        git_commit=find_commit(),
         architecture=result.config.architecture,
         config=asdict(result.config),
         training=asdict(result.training_config)
@@ -184,13 +185,13 @@ def _library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), "model": __version__} | versions
 
 
-def _git_commit() -> str | None:
-    """Return the commit of the working folder, marked if the tree differs from it; None outside a repository."""
+def find_commit() -> str | None:
+    """Return the commit of the working folder, marked if the tree differs from it; outside a repository, GIT_COMMIT."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return os.environ.get("GIT_COMMIT") or None
     return described.stdout.strip()

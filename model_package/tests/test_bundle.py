@@ -19,7 +19,7 @@ from model.constants import METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
 from model.data.corpus import build_dataset
 from model.data.splitting import Split, split_dataset
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
-from model.export import check_parity, export_onnx, load_classifier, save_bundle
+from model.export import check_parity, export_onnx, find_commit, load_classifier, save_bundle
 from model.prediction import OnnxClassifier, Prediction, Predictor
 from model.training import TrainingConfig, TrainingResult, train
 
@@ -254,3 +254,13 @@ def test_a_file_list_that_leaves_the_bundle_is_refused(bundle: Path) -> None:
         (bundle / METADATA_FILE).write_bytes(artifacts._seal(metadata))
         with pytest.raises(BundleError, match="not valid at files"):
             read_bundle(bundle)
+
+
+def test_where_there_is_no_repository_the_environment_tells_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GIT_COMMIT", raising=False)
+    assert find_commit() is None
+    monkeypatch.setenv("GIT_COMMIT", "0123abc")
+    assert find_commit() == "0123abc"
