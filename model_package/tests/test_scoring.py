@@ -186,7 +186,7 @@ def test_rows_that_cannot_be_scored_stand_beside_with_number_and_reason(run: Run
     assert {int(row["row"]): row["reason"] for row in rows} == {
         3: "more or fewer cells than the first line",
         4: "more or fewer cells than the first line",
-        5: "nothing",
+        5: "a blank line",
         7: "a quote that is not closed",
         9: "the header again",
         10: "A name needs at least one visible character.",
@@ -338,27 +338,31 @@ def _children(pid: int) -> list[Path]:
 @pytest.mark.skipif(
     not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists(), reason="Linux tells children"
 )
-def test_a_run_that_is_killed_goes_on_where_it_was(exported: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_goes_on_where_it_was(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "SPAN_ROWS", 50)
     _write_many(tmp_path / "in.csv")
-    whole = _start(tmp_path, exported)
-    assert "3600 rows scored" in whole.communicate(timeout=300)[0]
-    expected = {name: (tmp_path / name).read_bytes() for name in ("out.csv", "out.rejected.csv")}
-    for name in expected:
-        (tmp_path / name).unlink()
+    whole = scoring.score(str(tmp_path / "in.csv"), str(tmp_path / "whole.csv"), Settings(exported))
+    assert (whole.counts.scored, whole.counts.rejected.total()) == (3600, 400)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's & it would be ignored there too
     n_before = 0
-    for n_parts in (1, 30):
+    for n_parts, sent in ((1, signal.SIGKILL), (30, signal.SIGINT)):
         process = _start(tmp_path, exported)
         _until(lambda n=n_parts, running=process: _n_parts(tmp_path) >= n or running.poll() is not None)  # type: ignore[misc]
         children = _children(process.pid)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.send_signal(sent)
+        output = process.communicate(timeout=30)[0]
+        assert "Traceback" not in output
+        assert ("the same command goes on" in output) == (sent == signal.SIGINT)
         _until(lambda gone=children: not any(child.exists() for child in gone))  # type: ignore[misc]
         assert n_before < _n_parts(tmp_path) < 80
         n_before = _n_parts(tmp_path)
         assert not (tmp_path / "out.csv").exists()
-    output = _start(tmp_path, exported).communicate(timeout=300)[0]
-    assert "rows were done before" in output
-    assert {name: (tmp_path / name).read_bytes() for name in expected} == expected
+    resumed = scoring.score(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Settings(exported))
+    assert resumed.n_resumed == 50 * n_before
+    for suffix in (".csv", ".rejected.csv"):
+        assert (tmp_path / f"out{suffix}").read_bytes() == (tmp_path / f"whole{suffix}").read_bytes()
     assert not (tmp_path / "out.csv.parts").exists()
 
 

@@ -68,12 +68,21 @@ def score(
         Columns(text, header, encoding),
         Options(top_k, prior, abstain),
         engine,
-        processes or len(os.sched_getaffinity(0)),
+        processes or _count_cores(),
         restart,
     )
-    with _progress() as progress:
-        result = scoring.score(source, output, settings, progress)
+    try:
+        with _progress() as progress:
+            result = scoring.score(source, output, settings, progress)
+    except KeyboardInterrupt:
+        progress_console.print("Stopped: the same command goes on behind the parts that are done.")
+        raise
     _print_result(result, output)
+
+
+def _count_cores() -> int:
+    """Return how many cores this process may use; not all systems tell more than how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _find_bundle(bundle: Path | None, store: Path | None) -> Path:

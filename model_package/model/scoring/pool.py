@@ -1,6 +1,7 @@
 """Spans over the processes of one machine, a few at a time."""
 
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -55,6 +56,7 @@ def _result(future: "Future[Counts]") -> Counts:
 def _start(job: Job) -> None:
     """Load the model once in each process."""
     global _scorer  # noqa: PLW0603 - what a process of a pool keeps between calls
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the parts that are begun are finished
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _scorer = Scorer(job)
 

@@ -1,6 +1,5 @@
 """Score a table of any length: parts by an engine, joined into one file at the end."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -179,7 +178,7 @@ def _identify(path: Path, output: str, version: str, settings: Settings) -> dict
     prior = options.prior if isinstance(options.prior, str) else json.dumps(options.prior, sort_keys=True)
     return {
         "input": hash_file(path),
-        "output": hashlib.sha256(output.encode()).hexdigest(),
+        "kind of output": check_suffix(output),
         "model version": version,
         "choice of columns": [columns.text, columns.has_header, columns.encoding],
         "top-k": options.top_k,
