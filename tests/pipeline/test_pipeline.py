@@ -17,6 +17,7 @@ import pytest
 
 from api.tests.postgresql import PostgreSQL
 from model.__main__ import app
+from model.classifier import Shape
 from model.config import read_config
 from model.data.ingest.sources import hash_file
 from model.data.snapshots import hash_manifest, newest_snapshot, snapshots
@@ -108,6 +109,7 @@ def test_fresh_names_become_champion_and_are_taken_once(judged: Workplace, tmp_p
     snapshot = newest_snapshot(place.data)
     data = json.loads((place.store / champion / "metadata.json").read_text())["data"] if champion else {}
     assert snapshot and data["snapshot"] == snapshot.name and data["names"] == 1380
+    assert not list(place.store.glob("runs/*/bundle"))
     before = place.contents()
     again = _run(place)
     assert [result.status for result in again.ended_with] == [Status.UNCHANGED]
@@ -235,6 +237,16 @@ def test_watching_survives_what_is_in_the_way_and_ends_on_sigterm(place: Workpla
         finally:
             watching.kill()
     assert [line.split("Failures so far: ")[1].strip() for line in lines] == ["1.", "2."]
+
+
+def test_a_version_that_falls_short_is_recorded_once_whatever_was_killed(origin: Workplace, place: Workplace) -> None:
+    settings = _settings(place)
+    weak = replace(settings, shape=Shape("rnn", hidden_size=2), training=replace(settings.training, epochs=1))
+    assert run_pipeline(weak, _Listener(), run_id=RUN) is Status.REFUSED
+    (place.store / "runs" / RUN / "gate.json").unlink()  # as a kill between the ledger and the result leaves it
+    assert run_pipeline(weak, _Listener(), run_id=RUN) is Status.REFUSED
+    assert [entry.event for entry in Store(place.store).history()] == ["added", "promoted", "added", "refused"]
+    assert Store(place.store).champion() == Store(origin.store).champion()
 
 
 @pytest.mark.parametrize(
