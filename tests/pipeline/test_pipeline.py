@@ -110,6 +110,7 @@ def test_fresh_names_become_champion_and_are_taken_once(judged: Workplace, tmp_p
     data = json.loads((place.store / champion / "metadata.json").read_text())["data"] if champion else {}
     assert snapshot and data["snapshot"] == snapshot.name and data["names"] == 1380
     assert not list(place.store.glob("runs/*/bundle"))
+    assert snapshot.name in (place.store / str(champion) / "report" / "MODEL_CARD.md").read_text()
     before = place.contents()
     again = _run(place)
     assert [result.status for result in again.ended_with] == [Status.UNCHANGED]

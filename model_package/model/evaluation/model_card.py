@@ -85,6 +85,7 @@ def _training(metadata: BundleMetadata, n_parameters: int) -> str:
         ("settings", _pairs(settings)),
         ("temperature", f"{metadata.temperature:.3f}, fitted on the validation names"),
         ("libraries", _pairs(metadata.libraries)),
+        *([("snapshot of the data", metadata.data.snapshot)] if metadata.data.snapshot else []),
         ("commit", metadata.git_commit or "not known"),
         ("made", metadata.created_at.isoformat()),
     )
