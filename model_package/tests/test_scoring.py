@@ -16,14 +16,17 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from model import Predictor
 from model.__main__ import app
+from model.data.ingest.dialects import Dialect
 from model.errors import DataError, ModelError
 from model.registry.store import Store
 from model.scoring import scoring, spans
-from model.scoring.inputs import Columns
+from model.scoring.inputs import Columns, DelimitedInput
 from model.scoring.scorer import Options
 from model.scoring.scoring import Scored, Settings
 
@@ -229,6 +232,8 @@ def test_two_columns_make_one_name(run: Run, predictor: Predictor, tmp_path: Pat
     assert [row["Last"] for row in rows] == ["Rossini", "Dalton"]
     for row, name in zip(rows, ("Ada Rossini", "Dalton"), strict=True):
         assert float(row["probability_1"]) == pytest.approx(exp(predictor.predict([name], 1)[0].log_probs[0]))
+    run("first,last\nAda,Rossini\nAda,Rossini,x\n", text="first,last", top_k=1)
+    assert [(row["first"], row["last"]) for row in _read(tmp_path / "out.csv")] == [("Ada", "Rossini")]
     run("a,b\nRossini,x\n", text="1", has_header=False, top_k=1)
     assert [row["1"] for row in _read(tmp_path / "out.csv")] == ["a", "Rossini"]
 
@@ -300,6 +305,31 @@ def test_the_model_is_the_one_that_is_named_else_the_champion_else_artifacts(
     assert "bundle in artifacts." in score("--bundle", "artifacts")
     with pytest.raises(ModelError, match="no store"):
         score("--store", "elsewhere")
+
+
+# --- spans
+
+
+@settings(deadline=None, max_examples=200)
+@given(pieces=st.lists(st.sampled_from(['"', '""', ",", "\n", "\r\n", "a", "é", 'x","', '"a\n"', "\n\n"]), max_size=40))
+def test_spans_hold_the_rows_of_the_whole(tmp_path_factory: pytest.TempPathFactory, pieces: list[str]) -> None:
+    path = tmp_path_factory.getbasetemp() / "spans.csv"
+    path.write_bytes(("id,name\n" + "".join(pieces)).encode())
+    table = DelimitedInput(path, str(path), Dialect(",", ("id", "name"), 2, (1,), is_declared=False), "utf-8", False)
+
+    def read(n_rows: int) -> list[tuple[int, str, str]]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(spans, "SPAN_ROWS", n_rows)
+            patch.setattr(spans, "_STRETCH", 1000)
+            batches = [batch for span in table.spans() for batch in table.read(span)]
+        kept = [
+            (number, text, "") for batch in batches for number, text in zip(batch.numbers, batch.texts, strict=True)
+        ]
+        return sorted(kept + [tuple(row) for batch in batches for row in batch.rejected])  # type: ignore[arg-type]
+
+    whole = read(1000)
+    assert read(1) == read(3) == whole
+    assert len({number for number, *_ in whole}) == len(whole)
 
 
 # --- kills

@@ -10,6 +10,7 @@ from model.data.ingest.text import MAX_LINE
 
 SPAN_ROWS = 2**15
 _SPAN_BYTES = 2**23
+_STRETCH = 2  # times as long may a span be for want of a place between two records
 _MAX_LINE_BYTES = 4 * (MAX_LINE + 1)
 
 
@@ -29,7 +30,7 @@ class Span:
 def cut_text(file: IO[bytes], delimiter: str | None) -> Iterator[Span]:
     """Yield the spans of a UTF-8 file of delimited records, or of lines where there is no delimiter.
 
-    A span ends between two records, unless quotes that nothing closes leave no such place for twice its length.
+    A span ends between two records, unless quotes that nothing closes leave no such place for as much again.
     """
     records = Records(delimiter or ",")
     index, start, offset, first, number = 0, 0, 0, 1, 1
@@ -39,8 +40,8 @@ def cut_text(file: IO[bytes], delimiter: str | None) -> Iterator[Span]:
             for _ in records.feed([(number, _decode(line))], last=False):
                 pass
         number += 1
-        is_full = number - first >= SPAN_ROWS or offset - start >= _SPAN_BYTES
-        if is_full and (records.is_between or number - first >= 2 * SPAN_ROWS or offset - start >= 2 * _SPAN_BYTES):
+        fullness = max((number - first) / SPAN_ROWS, (offset - start) / _SPAN_BYTES)
+        if fullness >= 1 and (records.is_between or fullness >= _STRETCH):
             yield Span(index, start, offset, first, number - first)
             index, start, first, records = index + 1, offset, number, Records(delimiter or ",")
     if offset > start:

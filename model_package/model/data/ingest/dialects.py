@@ -98,9 +98,9 @@ def _consistency(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
     return sum(len(row) == width for row in rows) / len(rows), width
 
 
-def _fitness(dialect: Dialect, rows: Sequence[Sequence[str]]) -> tuple[float, int]:
-    """Return the share of rows that are as wide as the header, and how wide that is."""
-    return sum(len(row) == dialect.width for row in rows) / len(rows), dialect.width
+def _fitness(dialect: Dialect, rows: Sequence[Sequence[str]]) -> tuple[int, float, int]:
+    """Return how many columns were found, the share of rows that are as wide as the header, and how wide that is."""
+    return len(dialect.places), sum(len(row) == dialect.width for row in rows) / len(rows), dialect.width
 
 
 def _find_numbers(wanted: Wanted, width: int) -> tuple[int, ...]:
