@@ -2,7 +2,8 @@
 
 Run `python benchmarks/scoring.py [--rows 10000000] [--kills 0] [--processes 2] [--sample 100000]`; prints Markdown. The
 names are synthetic: distinct pairs of a given name and a surname of data/. With kills, the run is killed at random
-moments and started again. Wall time is that of a machine that does nothing else; CPU time is
+moments and started again. With `--ray`, two workers of a Ray cluster on this machine do it, and one of them is killed
+after so many seconds. Wall time is that of a machine that does nothing else; CPU time is
 of the command and all its processes. Linux only.
 """
 
@@ -130,14 +131,39 @@ def run(command: list[str], usage: Usage, kill_after: float | None = None) -> bo
 def score(source: Path, target: Path, arguments: argparse.Namespace) -> Usage:
     """Score a file, killed so many times at random moments."""
     command = [sys.executable, "-m", "model", "score", str(source), str(target), "--bundle", str(arguments.bundle)]
-    command += ["--processes", str(arguments.processes), "--engine", arguments.engine]
+    command += ["--processes", str(arguments.processes)]
     usage, rng = Usage(), random.Random(0)  # noqa: S311 - the same moments in every run
+    if arguments.ray:
+        with losing_cluster(arguments.ray):
+            run([*command, "--engine", "ray"], usage)
+        return usage
     for _ in range(arguments.kills):
         if run(command, usage, rng.uniform(1, arguments.longest)):
             break
     else:
         run(command, usage)
     return usage
+
+
+@contextmanager
+def losing_cluster(seconds: float) -> Iterator[None]:
+    """Start a cluster of two workers of one core, of which one is killed after so many seconds."""
+    from ray.cluster_utils import Cluster
+
+    store = {"object_store_memory": 2**28}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **store})
+    cluster.add_node(num_cpus=1, **store)
+    lost = cluster.add_node(num_cpus=1, **store)
+    os.environ["RAY_ADDRESS"] = cluster.address
+    killer = threading.Timer(seconds, lambda: cluster.remove_node(lost, allow_graceful=False))
+    killer.start()
+    try:
+        yield
+        if killer.is_alive():
+            raise SystemExit("scoring was faster than the kill")
+    finally:
+        killer.cancel()
+        cluster.shutdown()
 
 
 def check_rows(source: Path, target: Path) -> None:
@@ -232,7 +258,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--engine", default="local")
+    parser.add_argument("--ray", type=float, metavar="SECONDS", help="Let Ray do it, and kill a worker then.")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--longest", type=float, default=30.0, help="Seconds of the longest run that is killed.")
     parser.add_argument("--sample", type=int, default=100_000)
