@@ -66,11 +66,43 @@ LABEL org.opencontainers.image.title="fastapi-ml-training" \
 ENV GIT_COMMIT=${REVISION}
 
 # models, and drops with the snapshots that become of them
-RUN install -d -o 10001 -g 10001 -m 700 /store /training
+RUN install -d -o 10001 -g 10001 -m 700 /store /training /training/data /training/drops
 VOLUME /store /training
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "model"]
 CMD ["--help"]
+
+# --- airflow-build: an environment for Airflow, whose requirements are not ours
+FROM ${PYTHON_IMAGE} AS airflow-build
+WORKDIR /app
+RUN python3 -m venv airflow-venv
+COPY requirements/airflow.txt requirements/
+RUN airflow-venv/bin/pip install --no-cache-dir --no-compile --only-binary=:all: --no-deps --require-hashes \
+      --requirement requirements/airflow.txt \
+ && airflow-venv/bin/pip uninstall --yes --quiet pip \
+ && airflow-venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash airflow-venv/lib
+
+# --- airflow: docker build --target airflow: Airflow on SQLite with the DAG, for compose.yaml
+FROM training AS airflow
+COPY --from=airflow-build /app/airflow-venv airflow-venv
+COPY pipelines/airflow pipelines/airflow
+# a name for the user, who has none in /etc/passwd; Python's environment of the DAG's commands is the training image's
+ENV PATH=$PATH:/app/airflow-venv/bin \
+    HOME=/airflow \
+    USER=airflow \
+    AIRFLOW_HOME=/airflow \
+    AIRFLOW__API__HOST=0.0.0.0 \
+    PIPELINE_PYTHON=/app/venv/bin/python \
+    PIPELINE_STORE=/store \
+    PIPELINE_DROPS=/training/drops \
+    PIPELINE_DATA=/training/data
+USER 0
+RUN install -d -o 10001 -g 10001 -m 700 /airflow
+VOLUME /airflow
+USER 10001:10001
+EXPOSE 8080
+ENTRYPOINT ["bash", "pipelines/airflow/standalone.sh"]
+CMD ["data/names", "8080"]
 
 # --- final: Python, the environment, the service and its bundle
 FROM ${PYTHON_IMAGE}

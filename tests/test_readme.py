@@ -90,6 +90,10 @@ ELSEWHERE = {
     "kubectl rollout status deployment/fastapi-ml-dev": (CLUSTER, '"rollout", "status", DEPLOYMENT'),
     "kubectl port-forward service/fastapi-svc-dev 8000:80": (CLUSTER, '"port-forward", f"service/{'),
     "docker compose up --build --detach --wait": (CI, "docker compose up --build --detach --wait"),
+    "docker compose --profile training up --build --detach": (CI, "docker compose --profile training up --build"),
+    "docker compose cp fresh.csv pipeline:/training/drops/": (CI, "docker compose cp fresh.csv pipeline:/training"),
+    "make airflow": ("Makefile", "bash pipelines/airflow/standalone.sh"),
+    "make test-airflow": (".ci/run", 'step "make test-airflow" make test-airflow'),
     "docker compose down --volumes": (CI, "docker compose down --volumes"),
 }
 NEEDS_MINIKUBE = {"minikube service fastapi-svc-dev"}  # opens a browser on minikube's own tunnel: no test can

@@ -84,7 +84,7 @@ def test_every_python_is_in_the_range_of_the_package() -> None:
 def test_every_stage_has_the_base_image_of_the_argument_and_the_last_one_serves() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", text, re.MULTILINE)
-    assert {image for image, _ in stages} == {"${PYTHON_IMAGE}"}
+    assert {image for image, _ in stages} - {name for _, name in stages} == {"${PYTHON_IMAGE}"}
     assert [name for _, name in stages][-1] == ""  # what `docker build` builds without --target
     assert ("${PYTHON_IMAGE}", "training") in stages
     assert text.rstrip().endswith('CMD ["python", "-m", "api"]')
@@ -143,6 +143,21 @@ def test_the_service_is_set_by_settings_that_exist() -> None:
     ours = {name.removeprefix(PREFIX).lower() for name in names if name.startswith(PREFIX)}
     assert "database_url" in ours
     assert ours <= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", ["pipeline", "airflow"])
+def test_what_is_promoted_is_served(name: str) -> None:
+    service, training = COMPOSE["services"]["service"], COMPOSE["services"][name]
+    assert service["environment"][f"{PREFIX}BUNDLE_DIR"] == "/store"
+    assert "store:/store:ro" in service["volumes"]
+    assert {"store:/store", "training:/training"} <= set(training["volumes"])
+
+
+def test_what_trains_is_started_on_demand_only() -> None:
+    for options in COMPOSE["services"].values():
+        target = options["build"].get("target") if "build" in options else None
+        assert bool(target) == ("profiles" in options)
+        assert target is None or f" AS {target}\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(

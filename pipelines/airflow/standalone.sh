@@ -1,11 +1,11 @@
 #!/bin/bash
-# Run Airflow on SQLite with the DAG, in build/airflow, for this machine alone; the names in DATA are the first data.
-# Usage, by `make airflow`: bash pipelines/airflow/standalone.sh DATA PORT
+# Run Airflow on SQLite with the DAG, in AIRFLOW_HOME, by default for this machine alone; DATA are the first names.
+# Usage, by `make airflow` and compose.yaml: bash pipelines/airflow/standalone.sh DATA PORT
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 data=$1 port=$2
-export AIRFLOW_HOME=$PWD/build/airflow
+export AIRFLOW_HOME=${AIRFLOW_HOME:-$PWD/build/airflow}
 export PIPELINE_STORE=${PIPELINE_STORE:-$AIRFLOW_HOME/store}
 export PIPELINE_DROPS=${PIPELINE_DROPS:-$AIRFLOW_HOME/drops}
 export PIPELINE_DATA=${PIPELINE_DATA:-$AIRFLOW_HOME/data}
@@ -17,7 +17,7 @@ export AIRFLOW__CORE__DAGS_FOLDER=$PWD/pipelines/airflow
 export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION=False
 export AIRFLOW__CORE__LOAD_EXAMPLES=False
 export AIRFLOW__CORE__PARALLELISM=2
-export AIRFLOW__API__HOST=127.0.0.1
+export AIRFLOW__API__HOST=${AIRFLOW__API__HOST:-127.0.0.1}
 export AIRFLOW__API__PORT=$port
 export AIRFLOW__API__BASE_URL=http://127.0.0.1:$port
 export AIRFLOW__CORE__EXECUTION_API_SERVER_URL=http://127.0.0.1:$port/execution/
