@@ -337,10 +337,14 @@ def test_an_answer_is_traced_in_the_database_it_was_shipped_to(
         )
 
 
-def test_a_version_is_traced_without_a_log_and_without_its_data(
-    origin: Workplace, capsys: pytest.CaptureFixture[str]
+def test_a_version_is_traced_without_a_log_and_to_data_that_is_gone_or_changed(
+    place: Workplace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    version = Store(origin.store).champion()
+    version, (snapshot,) = Store(place.store).champion(), snapshots(place.data)
     assert version
-    app(["trace", version, "--store", str(origin.store), "--data", "elsewhere"], standalone_mode=False)
+    app(["trace", version, "--store", str(place.store), "--data", "elsewhere"], standalone_mode=False)
     assert "not there any more" in capsys.readouterr().out
+    manifest = snapshot / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("base.csv", "other.csv"))
+    app(["trace", version, "--store", str(place.store), "--data", str(place.data)], standalone_mode=False)
+    assert "changed since" in capsys.readouterr().out
