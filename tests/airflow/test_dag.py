@@ -20,13 +20,14 @@ LABELS = ("Irish", "Italian", "Japanese", "Polish")
 # What runs in Airflow's own process, where the settings of the DAG are its environment.
 FIND = """
 import json
+import os
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag()
 assert not bag.import_errors, bag.import_errors
 (dag,) = bag.dags.values()
 """
 RUN = """
-run = dag.test()
+run = dag.test(run_conf=json.loads(os.environ["RUN_CONF"]))
 states = {found.task_id: [found.state, found.try_number] for found in run.get_task_instances()}
 print(json.dumps([run.state, states]))
 """
@@ -88,6 +89,7 @@ class Pipeline:
         """Run a script on the DAG and return what its last line says."""
         found = {"PIPELINE_RETRY_SECONDS": "0.1", "PIPELINE_PYTHON": str(PYTHON)}
         found |= {f"PIPELINE_{name.upper()}": str(self.folder / name) for name in ("store", "drops", "data")}
+        found["RUN_CONF"] = "null"
         found["PIPELINE_ARGUMENTS"] = f"--config {self.folder / 'config.toml'} --text surname --label language"
         command = [sys.executable, "-c", FIND + script]
         environment = self.environment | found | settings
@@ -143,6 +145,14 @@ def test_a_drop_becomes_champion_nothing_new_changes_nothing_and_a_broken_drop_i
     assert tasks == {"ingest": ["failed", 1]} | _all("upstream_failed", VERBS[1:], tries=0)
     assert pipeline.results()[0]["status"] == "refused"
     assert pipeline.champion == champion
+
+
+def test_what_a_person_accepts_is_trained_on(pipeline: Pipeline) -> None:
+    (pipeline.folder / "drops" / "few.csv").write_text(_names(0, 120) + "Llewellyn,Welsh\n", encoding="utf-8")
+    assert pipeline.run(RUN)[1]["validate"] == ["failed", 1]
+    reason = 'we "know"; $(them)'
+    assert pipeline.run(RUN, RUN_CONF=json.dumps({"accept": reason})) == ["success", _all("success")]
+    assert pipeline.results()[1]["accepted"] == reason
 
 
 def test_what_failed_by_error_is_tried_again(pipeline: Pipeline) -> None:
