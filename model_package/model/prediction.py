@@ -118,6 +118,9 @@ class Predictor:
     """Answers with the labels that names look like; safe to share between threads."""
 
     def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+        """Take a bundle that was read; `load` takes a folder. Raises BundleError, or TypeError at what is no bundle."""
+        if not isinstance(bundle, Bundle):
+            raise TypeError("Predictor takes a bundle; Predictor.load(folder) reads one.")
         self.metadata: BundleMetadata = bundle.metadata
         self.labels = bundle.metadata.labels
         self.n_parameters = bundle.n_parameters
@@ -143,8 +146,9 @@ class Predictor:
 
         Raises:
             InvalidNameError: a name is empty or too long.
-            InvalidPriorError: as `predict` does.
+            InvalidPriorError, TypeError: as `predict` does.
         """
+        _check_names(names)
         return self.log_probs_of_ids([self.encode(name) for name in names], prior)
 
     def familiarity(self, names: Sequence[str]) -> NDArray[np.float64]:
@@ -152,7 +156,9 @@ class Predictor:
 
         Raises:
             InvalidNameError: a name is empty or too long.
+            TypeError: as `predict` does.
         """
+        _check_names(names)
         return self._compute_outputs([self.encode(name) for name in names])[:, -1]
 
     def predict(self, names: Sequence[str], top_k: int | None = None, prior: Prior = "natural") -> list[Prediction]:
@@ -164,7 +170,9 @@ class Predictor:
             InvalidNameError: a name is empty or too long.
             InvalidTopKError: top_k is not between 1 and the number of labels.
             InvalidPriorError: a weight is negative or not finite, none is positive, or the model lacks a label.
+            TypeError: the names are one string.
         """
+        _check_names(names)
         return self.predict_read([self.read(name) for name in names], top_k, prior)
 
     def predict_read(
@@ -273,6 +281,12 @@ class Predictor:
         if not all(isfinite(weight) and weight >= 0 for weight in prior.values()) or not any(prior.values()):
             raise InvalidPriorError("The weights of a prior must be finite and not negative, and one must be positive.")
         return np.array([float(prior.get(label, 0)) for label in self.labels])
+
+
+def _check_names(names: object) -> None:
+    """Raise TypeError at one string, whose letters would pass for names."""
+    if isinstance(names, (str, bytes)):
+        raise TypeError("A list of names is wanted, not one name: put it into a list.")
 
 
 def _sequences_of_all(vocabulary: Mapping[str, int]) -> list[list[int]]:

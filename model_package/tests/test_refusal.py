@@ -183,3 +183,15 @@ def test_what_is_no_file_of_a_bundle_is_refused_at_once(bundle: Path, name: str,
     reader.join(timeout=30)
     assert not reader.is_alive()
     _assert_refused(bundle)
+
+
+def test_a_path_is_no_bundle(exported: Path) -> None:
+    with pytest.raises(TypeError, match=r"Predictor\.load\(folder\) reads one"):
+        Predictor(str(exported))  # type: ignore[arg-type]
+
+
+def test_one_name_is_no_list_of_names(exported: Path) -> None:
+    predictor = Predictor.load(exported)
+    for function in (predictor.predict, predictor.log_probs, predictor.familiarity):
+        with pytest.raises(TypeError, match="A list of names is wanted"):
+            function("Jordan")
