@@ -1,5 +1,6 @@
 """The command line of the request log: `python -m api.request_log COMMAND`."""
 
+import os
 import sys
 
 import typer
@@ -28,6 +29,11 @@ def main() -> None:
         app(prog_name="python -m api.request_log")
     except RequestLogError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end would try, and complain, again
+        sys.exit(f"error: Standard output cannot be written: {error.strerror}.")
 
 
 if __name__ == "__main__":

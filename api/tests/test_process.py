@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +64,7 @@ def test_sigterm_ends_it_with_0(bundle: Path, tmp_path: Path) -> None:
 
 def test_serving_loads_neither_the_trainer_nor_what_only_commands_need() -> None:
     unwanted = ("torch", "typer", "model.training", "sqlalchemy", "alembic", "psycopg")
-    code = f"import sys, api.__main__; print([module for module in {unwanted} if module in sys.modules])"
+    code = f"import sys, api.serve; print([module for module in {unwanted} if module in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 
@@ -73,3 +74,14 @@ def test_serving_writes_nothing_to_the_home_directory(bundle: Path, tmp_path: Pa
     code = f"from pathlib import Path; from model.prediction import Predictor; Predictor.load(Path({str(bundle)!r}))"
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"HOME": str(tmp_path)}, check=True)
     assert not list(tmp_path.rglob("*"))
+
+
+def test_ctrl_c_ends_the_imports_without_a_traceback() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's & it would be ignored there too
+    command = [sys.executable, "-X", "importtime", "-m", "api"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(line.endswith("fastapi.exceptions\n") for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 130

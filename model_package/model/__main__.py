@@ -1,6 +1,7 @@
 """The command line: `python -m model COMMAND`. Parses, delegates, turns errors into one sentence."""
 
 import os
+import signal
 import sys
 
 import typer
@@ -31,13 +32,20 @@ app.command("training_model", help="Alias of train.", hidden=True)(training.trai
 
 
 def main() -> None:
-    """Run the command line; what goes wrong on purpose becomes one sentence and exit code 1."""
+    """Run the command line; what goes wrong on purpose becomes one sentence and exit code 1, Ctrl-C exit code 130."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # a KeyboardInterrupt in an import is a traceback
     # before torch is imported: its exporter warns of padded sequences, whose export is compared with torch
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         app(prog_name="python -m model")
     except ModelError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the end would try to write again, and complain again
+        sys.exit(f"error: The output cannot be written: {error.strerror}.")
 
 
 if __name__ == "__main__":

@@ -156,3 +156,23 @@ def test_an_unfamiliar_string_is_marked(bundle: Path, capsys: pytest.CaptureFixt
     assert unfamiliar.startswith("xqzkvbnm: unfamiliar; ")
     assert name.startswith("Rossini: Beta ")
     assert unknown == "王小明: unknown characters"
+
+
+def test_ctrl_c_ends_a_command_that_still_imports_without_a_traceback(exported: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = [sys.executable, "-X", "importtime", "-m", "model", "predict", str(exported), "Rossini"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(line.endswith("numpy.exceptions\n") for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 130
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("arguments", [["predict", "{}", "Rossini"], ["predict", "--help"]])
+def test_output_that_cannot_be_written_is_one_sentence(exported: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [*CLI, *(argument.format(exported) for argument in arguments)]
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (run.returncode, run.stderr) == (1, "error: The output cannot be written: No space left on device.\n")

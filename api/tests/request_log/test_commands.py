@@ -56,9 +56,10 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(name: str, value: str, monkey
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_an_export_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["export", "stats"])
+def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path, command: str) -> None:
     migrate(sqlite_url(tmp_path / "request_log.sqlite"))
-    command = f"NAME_CLASSIFIER_REQUEST_LOG_DIR={tmp_path} {sys.executable} -m api.request_log export >/dev/full"
-    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+    line = f"NAME_CLASSIFIER_REQUEST_LOG_DIR={tmp_path} {sys.executable} -m api.request_log {command} >/dev/full"
+    done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("error: Standard output cannot be written: No space left")
