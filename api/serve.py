@@ -30,6 +30,8 @@ _BACKLOG = 4096
 """Connections that the kernel completes before the service accepts them."""
 _ACCEPTS = 16
 """Listeners on the one socket: uvloop accepts one connection for each in a turn of its loop, and turns get long."""
+_SEND_BUFFER_BYTES = 256 * 1024
+"""What the system holds of an answer that is not read: it would take 3 MB, of the memory that limits a container."""
 _STANDARD_ERROR = 2
 
 
@@ -119,6 +121,7 @@ def _bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # connections inherit it
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
         listener.bind(address)
@@ -142,6 +145,7 @@ def _connection_limits(settings: Settings) -> ConnectionLimits:
         head_seconds=settings.head_seconds,
         body_seconds=settings.body_seconds,
         idle_seconds=settings.idle_seconds,
+        max_unsent_bytes=settings.max_unsent_bytes,
         probe_paths=frozenset(map(str.encode, paths.probe)),
         stream_paths=frozenset(map(str.encode, paths.stream)),
     )

@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     """Largest request body; a larger one is refused with 413. 1,000 names of 100 letters fit, each letter escaped."""
     max_buffered_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     """All request bodies that are held in memory at once; any beyond that get 503."""
+    max_unsent_bytes: Annotated[int, Field(ge=1024 * 1024)] = 32 * 1024 * 1024
+    """All answers that wait in memory for their clients to read; beyond it, the slowest readers are disconnected."""
     max_concurrency: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """Requests in progress at once; any beyond that get 503. Streams and probes do not count."""
     max_streams: Annotated[int, Field(ge=1, le=10_000)] = 16

@@ -16,6 +16,8 @@ class ConnectionLimits:
     head_seconds: float
     body_seconds: float
     idle_seconds: float
+    max_unsent_bytes: int
+    """What all clients together have not read yet of their answers, beside what the system holds of each."""
     probe_paths: frozenset[bytes]
     stream_paths: frozenset[bytes]
 

@@ -5,7 +5,9 @@ requests before it, so that refusals are counted, logged and shaped like every o
 """
 
 import asyncio
-from collections.abc import Callable
+import socket
+import struct
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any, cast
 
@@ -29,6 +31,7 @@ from api.server.limits import ConnectionLimits
 
 _MAX_PIPELINED = 16
 _LINGER_SECONDS = 2.0
+_NO_LINGER = struct.pack("ii", 1, 0)
 _BUSY = Refusal(503, "The service has as many connections as it can serve.", (("Retry-After", "1"),))
 _TOO_SLOW = Refusal(408, "The request did not arrive in time.")
 _CUT_OFF = Refusal(400, "The body was cut off.")
@@ -73,8 +76,8 @@ class Connection(HttpToolsProtocol):
         self._declined_upgrade = False
         self._received = b""  # what the head that is being parsed stands in
         self._refusal = NOT_HTTP
-        self._idle_bytes = self._unsent = 0  # received since a head or a part of a body was complete; not yet sent
-        self._unsent_since = 0.0
+        self._idle_bytes = self.unsent_bytes = 0  # received since a head or a part of a body was complete; not yet sent
+        self.unsent_since = 0.0
         self._deadline = self.loop.time() + self.limits.head_seconds
         self._is_reserve = len(self.connections) > self.limits.max_connections
         if self._is_reserve:  # it may be a probe; the oldest of them makes room
@@ -195,10 +198,10 @@ class Connection(HttpToolsProtocol):
     def sweep(self, now: float) -> None:
         """Close the connection if its client is too slow: to send, or to read what is sent to it."""
         unsent = self.transport.get_write_buffer_size()
-        if not unsent or unsent != self._unsent:
-            self._unsent, self._unsent_since = unsent, now
-        elif now - self._unsent_since > self.limits.idle_seconds:
-            self.transport.abort()  # close() would wait for the client to read
+        if not unsent or unsent != self.unsent_bytes:
+            self.unsent_bytes, self.unsent_since = unsent, now
+        elif now - self.unsent_since > self.limits.idle_seconds:
+            self.reset()
             return
         if self._receiving and not self._in_head and self.cycle.response_complete:
             self.cycle.body = bytearray()  # nobody will ask for it: the answer, such as a 401, did not need it
@@ -213,6 +216,11 @@ class Connection(HttpToolsProtocol):
             self._deadline = now + self.limits.idle_seconds  # it is the service that is slow
         else:
             self._refuse(_TOO_SLOW)
+
+    def reset(self) -> None:
+        """End the connection, and have the system forget what it would still send to a client that does not read."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
 
     # --- inside
 
@@ -301,6 +309,17 @@ class Connection(HttpToolsProtocol):
             await send(message)
 
         await self._plain_app(scope, receive, send_unchunked)
+
+
+def disconnect_slowest_readers(connections: Iterable[Connection]) -> None:
+    """Keep what clients have not read within its bound: those that have read nothing for the longest time go first."""
+    waiting = sorted((found for found in connections if found.unsent_bytes), key=lambda found: found.unsent_since)
+    total = sum(connection.unsent_bytes for connection in waiting)
+    for connection in waiting:
+        if total <= connection.limits.max_unsent_bytes:
+            return
+        total -= connection.unsent_bytes
+        connection.reset()
 
 
 def connection_class(limits: ConnectionLimits) -> type[Any]:

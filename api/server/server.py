@@ -8,7 +8,7 @@ from types import FrameType
 import uvicorn
 
 from api.lifecycle import Lifecycle
-from api.server.protocol import Connection
+from api.server.protocol import Connection, disconnect_slowest_readers
 
 logger = logging.getLogger("api")
 
@@ -41,7 +41,8 @@ class Server(uvicorn.Server):
             logger.info("listening on http://%s:%d; Ctrl-C stops", host, self.config.port)
         if counter % 10 == 0:
             now = self._loop.time()
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, Connection):
-                    connection.sweep(now)
+            connections = [found for found in self.server_state.connections if isinstance(found, Connection)]
+            for connection in connections:
+                connection.sweep(now)
+            disconnect_slowest_readers(connections)
         return await super().on_tick(counter)

@@ -118,6 +118,26 @@ def test_bodies_that_are_held_back_are_bounded_together(bundle: Path, tmp_path: 
     assert stop(server) == 0
 
 
+def test_answers_that_nobody_reads_are_bounded_together(bundle: Path, tmp_path: Path) -> None:
+    server = start(bundle, tmp_path / "log", MAX_UNSENT_BYTES=str(2**20), IDLE_SECONDS="600")
+    document = {"names": ["Jordan"] * 1000, "top_k": 4}
+    body = json.dumps(document).encode()
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    question = head + b"content-length: %d\r\n\r\n" % len(body) + body
+    n_bytes = len(server.client.post("/v1/predict", json=document).raise_for_status().content)
+    watched = select.poll()
+    with ExitStack() as held:
+        for _ in range(32):
+            connection = held.enter_context(wire.connect(_port(server)))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(question * 8)  # more than the system holds: one of the answers waits in the process
+            watched.register(connection, 0)
+        until(lambda: len(watched.poll(0)) >= 8)  # as a rule half an answer waits, so about ten fit
+        assert len(server.client.post("/v1/predict", json=document).content) == n_bytes  # who reads is answered
+        assert len(watched.poll(0)) < 32
+    assert stop(server) == 0
+
+
 def test_one_caller_cannot_take_all_streams(bundle: Path, tmp_path: Path) -> None:
     (first, first_entry), (second, second_entry) = new_key("a"), new_key("b")
     entries = f"[{first_entry}, {second_entry}]"
