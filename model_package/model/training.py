@@ -20,7 +20,8 @@ from model.networks.inference import compute_outputs
 from model.networks.language_model import LanguageModel
 from model.networks.modules import LinearNetwork, WideNetwork
 from model.networks.optimiser import Optimiser
-from model.utils import build_vocabulary, encode, log_softmax
+from model.token_sequences import TokenSequences
+from model.utils import build_vocabulary, log_softmax
 
 _MAX_SETTING = 1e6  # of a setting; nan and infinity are none
 
@@ -125,7 +126,7 @@ def train(
 def _fit(
     classifier: nn.Module,
     sampler: BatchSampler,
-    held_out: Sequence[Sequence[int]],
+    held_out: TokenSequences,
     validation: Dataset,
     training_config: TrainingConfig,
     *,
@@ -161,10 +162,9 @@ def _characters(split: Split) -> tuple[str, ...]:
     return tuple(sorted({*split.train.characters(), *split.given.train.characters(), " "}))
 
 
-def encode_all(dataset: Dataset, characters: tuple[str, ...]) -> list[list[int]]:
+def encode_all(dataset: Dataset, characters: tuple[str, ...]) -> TokenSequences:
     """Return the token ids of every name, in order."""
-    vocabulary = build_vocabulary(characters)
-    return [encode(name, vocabulary) for name in dataset.names]
+    return TokenSequences.encode(dataset.names, build_vocabulary(characters))
 
 
 def _optimisation_step(classifier: nn.Module, config: TrainingConfig) -> Callable[[Batch, float], float]:

@@ -3,8 +3,6 @@
 The two err differently: together they are better than either, and than a network trained beside the language model.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,27 +12,28 @@ from model.calibration import fit_temperature
 from model.networks.inference import compute_outputs
 from model.networks.language_model import LanguageModel
 from model.networks.modules import LinearNetwork, WideNetwork
+from model.token_sequences import TokenSequences
 from model.utils import Ids, log_softmax
 
 _SHARES = np.linspace(0, 0.5, 11)
+_CHUNK = 2**16  # n-grams that are hashed at once
 _UNSEEN_COUNT = 1e-6  # of a token that was never counted: it has a weight, too, but gives way to any n-gram that was
 
 
-def blend(network: WideNetwork, language: LanguageModel, sequences: Sequence[Sequence[int]], label_ids: Ids) -> float:
+def blend(network: WideNetwork, language: LanguageModel, sequences: TokenSequences, label_ids: Ids) -> float:
     """Add a share of the language model's log-probabilities to the network's logits; return the share.
 
     The share, from none to a half, is the one with the lowest negative log-likelihood on held-out token sequences with
     labels (N,), each share at the temperature that suits it.
     """
     table, weights = _to_table(language, network.wide), network.wide.weights.weight.data
-    before = weights.clone()
     n_outputs = weights.shape[1]
     alone = compute_outputs(network, sequences, n_outputs)[:, :-1]
     weights += table
     added = compute_outputs(network, sequences, n_outputs)[:, :-1] - alone
-    share = min(_SHARES, key=lambda share: _loss(alone + share * added, label_ids))
-    weights.copy_(before + share * table)
-    return float(share)
+    share = float(min(_SHARES, key=lambda share: _loss(alone + share * added, label_ids)))
+    weights.sub_(table, alpha=1 - share)
+    return share
 
 
 def _loss(logits: NDArray[np.float64], label_ids: Ids) -> float:
@@ -45,11 +44,19 @@ def _loss(logits: NDArray[np.float64], label_ids: Ids) -> float:
 def _to_table(language: LanguageModel, network: LinearNetwork) -> Tensor:
     """Return the language model's weights by bucket (2^bits, L + 1); n-grams that share a bucket share their mean."""
     table = np.zeros(tuple(network.weights.weight.shape), dtype=np.float32)
-    counts = np.zeros((len(table), 1), dtype=np.float32)
+    counts = np.zeros(len(table), dtype=np.float32)
     for ngrams in language.ngrams():
-        buckets = network.buckets(torch.from_numpy(ngrams.tokens))[:, -1].numpy()  # the last is the whole n-gram
-        often = np.maximum(ngrams.counts, _UNSEEN_COUNT)[:, None]
-        # what is the same for all labels tells nothing and would cost precision
-        np.add.at(table[:, :-1], buckets, often * (ngrams.weights - ngrams.weights.mean(axis=1, keepdims=True)))
+        buckets = np.concatenate(
+            [
+                network.buckets(torch.from_numpy(ngrams.tokens[start : start + _CHUNK]))[:, -1].numpy()  # the whole one
+                for start in range(0, len(ngrams.tokens), _CHUNK)
+            ]
+        )
+        often = np.maximum(ngrams.counts.astype(np.float32), _UNSEEN_COUNT)
         np.add.at(counts, buckets, often)
-    return torch.from_numpy(table / np.maximum(counts, _UNSEEN_COUNT))
+        cells = buckets[ngrams.rows] * table.shape[1] + ngrams.label_ids
+        np.add.at(table.reshape(-1), cells, often[ngrams.rows] * ngrams.weights)
+    # what is the same for all labels tells nothing and would cost precision
+    table[:, :-1] -= table[:, :-1].mean(axis=1, keepdims=True)
+    table /= np.maximum(counts, _UNSEEN_COUNT)[:, None]
+    return torch.from_numpy(table)

@@ -1,0 +1,87 @@
+"""Token ids of many names, packed one behind the other: they take a quarter of the memory of lists."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.constants import END_ID, START_ID, UNKNOWN_ID
+from model.utils import Ids
+
+_N_CODE_POINTS = 0x110000
+
+
+@dataclass(frozen=True)
+class TokenSequences:
+    """N sequences: their token ids (S,), one sequence behind the other, and where each starts, and the last ends."""
+
+    tokens: NDArray[np.int32]
+    starts: Ids
+
+    @classmethod
+    def encode(cls, names: Sequence[str], vocabulary: Mapping[str, int]) -> Self:
+        """Return what `utils.encode` makes of each folded name."""
+        starts = _starts(np.fromiter((len(name) + 2 for name in names), np.int64, len(names)))
+        id_of = np.full(_N_CODE_POINTS, UNKNOWN_ID, dtype=np.int32)
+        id_of[[ord(character) for character in vocabulary]] = list(vocabulary.values())
+        tokens = np.zeros(starts[-1], dtype=np.int32)
+        inside = np.ones(len(tokens), dtype=bool)
+        inside[starts[:-1]] = inside[starts[1:] - 1] = False
+        tokens[inside] = id_of[np.frombuffer("".join(names).encode("utf-32-le"), dtype="<u4")]
+        tokens[starts[:-1]], tokens[starts[1:] - 1] = START_ID, END_ID
+        return cls(tokens, starts)
+
+    @classmethod
+    def pack(cls, sequences: "TokenSequences | Iterable[Sequence[int]]") -> "TokenSequences":
+        """Return token sequences packed, those that are so already as they are."""
+        if isinstance(sequences, TokenSequences):
+            return sequences
+        rows = list(sequences)
+        starts = _starts(np.array([len(row) for row in rows], dtype=np.int64))
+        return cls(np.fromiter(chain.from_iterable(rows), np.int32, starts[-1]), starts)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["TokenSequences"]) -> Self:
+        """Return the sequences of all parts, in order."""
+        return cls(
+            np.concatenate([part.tokens for part in parts]), _starts(np.concatenate([part.lengths() for part in parts]))
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __iter__(self) -> Iterator[NDArray[np.int32]]:
+        return (self.tokens[start:end] for start, end in zip(self.starts, self.starts[1:], strict=False))
+
+    def lengths(self) -> Ids:
+        """Return how many tokens each sequence (N,) has."""
+        return np.diff(self.starts)
+
+    def take(self, positions: NDArray[np.intp]) -> "TokenSequences":
+        """Return the sequences at positions (K,)."""
+        lengths = self.lengths()[positions]
+        starts = _starts(lengths)
+        within = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
+        return TokenSequences(self.tokens[np.repeat(self.starts[positions], lengths) + within], starts)
+
+    def stack(self, positions: NDArray[np.intp]) -> Ids:
+        """Return the ids (K, T) of the sequences at positions (K,), which are of one length T."""
+        first = self.starts[positions]
+        length = self.starts[positions[0] + 1] - first[0]
+        return self.tokens[first[:, None] + np.arange(length)].astype(np.int64)
+
+    def by_length(self) -> list[NDArray[np.intp]]:
+        """Return the positions of the sequences of each length that is present, the shortest first.
+
+        Equal lengths need neither padding nor masks, so a batch computes what its singles compute.
+        """
+        lengths = self.lengths()
+        order = np.argsort(lengths, kind="stable")
+        return [group for group in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1) if len(group)]
+
+
+def _starts(lengths: Ids) -> Ids:
+    return np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)))
