@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.classifier import ClassifierConfig, Shape, build_classifier
-from model.data.batches import Batch, BatchSampler, SamplingConfig
+from model.data.batches import NO_LABEL, Batch, BatchSampler, SamplingConfig
 from model.data.corpus import Dataset
 from model.data.splitting import Split
 from model.errors import ConfigError
@@ -188,9 +188,10 @@ def _optimisation_step(classifier: nn.Module, config: TrainingConfig) -> Callabl
 
 def _loss(outputs: Tensor, batch: Batch, outlier_loss: float) -> Tensor:
     """Return the loss of outputs (B, L + 1): cross-entropy over labels, for names, and of being a name, for all."""
-    of_labels = nn.functional.cross_entropy(outputs[:, :-1], torch.from_numpy(batch.targets), reduction="none")
+    label_ids = torch.from_numpy(batch.label_ids)
+    of_labels = nn.functional.cross_entropy(outputs[:, :-1], label_ids, reduction="none", ignore_index=NO_LABEL)
     of_names = nn.functional.binary_cross_entropy_with_logits(
-        outputs[:, -1], torch.from_numpy(batch.is_name).double(), reduction="none"
+        outputs[:, -1], (label_ids != NO_LABEL).double(), reduction="none"
     )
     return (of_labels * torch.from_numpy(batch.weights) + outlier_loss * of_names).mean()
 

@@ -1,8 +1,8 @@
-"""Text to numbers: clean, fold, transliterate, encode, group by length, pad."""
+"""Text to numbers: clean, fold, transliterate, encode, pad."""
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,18 +114,6 @@ def is_readable(text: str, vocabulary: Mapping[str, int]) -> bool:
         return not any(map(str.isalnum, vocabulary)) and any(character in vocabulary for character in text)
     known = sum(character in vocabulary for character in letters)
     return known > 0 and 2 * known >= len(letters)
-
-
-def group_by_length(sequences: Sequence[Sequence[int]]) -> Iterator[tuple[NDArray[np.intp], Ids]]:
-    """Yield, per length T present, the positions (B,) and the ids (B, T) of the sequences of that length.
-
-    Equal lengths need neither padding nor masks, so a batch computes what its singles compute.
-    """
-    positions_by_length: dict[int, list[int]] = {}
-    for position, sequence in enumerate(sequences):
-        positions_by_length.setdefault(len(sequence), []).append(position)
-    for positions in positions_by_length.values():
-        yield np.array(positions), np.array([sequences[i] for i in positions], dtype=np.int64)
 
 
 def pad(sequences: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:

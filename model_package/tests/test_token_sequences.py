@@ -1,4 +1,6 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model.token_sequences import TokenSequences
 from model.utils import build_vocabulary, encode
@@ -30,3 +32,14 @@ def test_each_length_is_stacked_by_itself() -> None:
     stacks = [(positions.tolist(), packed.stack(positions).tolist()) for positions in packed.by_length()]
     assert stacks == [([1, 2, 4], [ROWS[1], ROWS[2], ROWS[4]]), ([3], [ROWS[3]]), ([0], [ROWS[0]])]
     assert TokenSequences.pack([]).by_length() == []
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6)))
+def test_the_groups_of_a_length_hold_every_sequence_once(sequences: list[list[int]]) -> None:
+    packed = TokenSequences.pack(sequences)
+    groups = [
+        (int(position), row.tolist())
+        for positions in packed.by_length()
+        for position, row in zip(positions, packed.stack(positions), strict=True)
+    ]
+    assert sorted(groups) == list(enumerate(sequences))

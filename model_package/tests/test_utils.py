@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from model.constants import FIRST_CHARACTER_ID, MAX_NAME_LENGTH, UNKNOWN_ID
 from model.errors import InvalidNameError
-from model.utils import build_vocabulary, clean, encode, fold, group_by_length, log_softmax, transliterate
+from model.utils import build_vocabulary, clean, encode, fold, log_softmax, transliterate
 
 names = st.text(min_size=1, max_size=40)
 
@@ -74,16 +74,6 @@ def test_unknown_characters_become_unknown_and_never_another_letter(name: str, a
         for i in encode(name, build_vocabulary(characters))[1:-1]
     ]
     assert decoded == [c if c in alphabet else None for c in name]
-
-
-@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6)))
-def test_groups_hold_every_sequence_once(sequences: list[list[int]]) -> None:
-    groups = [
-        (int(p), row.tolist())
-        for positions, ids in group_by_length(sequences)
-        for p, row in zip(positions, ids, strict=True)
-    ]
-    assert sorted(groups) == list(enumerate(sequences))
 
 
 def test_log_softmax_sums_to_one_and_survives_large_logits() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,11 @@ from model.data.corpus import Ranked
 from model.data.outliers import letters_of, training_outliers
 from model.data.splitting import Split
 from model.errors import ConfigError
-from model.utils import Ids, build_vocabulary, encode, group_by_length
+from model.token_sequences import TokenSequences
+from model.utils import Ids, build_vocabulary
+
+NO_LABEL: Final = -1
+"""Stands for the label of what is no name."""
 
 _MAX_RATIO = 1000
 _GIVEN_NAME_SHARES = (0.9, 0.95)  # of twenty given names, one is joined to another by a hyphen and one by a space
@@ -48,24 +52,50 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class Batch:
-    """B examples of one length: ids (B, T), what they aim at (B, L), what that counts (B,), whether it is a name."""
+    """B examples of one length: ids (B, T), labels (B,) or NO_LABEL of what is no name, what each counts (B,)."""
 
     ids: Ids
-    targets: NDArray[np.float32]
+    label_ids: Ids
     weights: NDArray[np.float32]
-    is_name: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class _Examples:
-    """Examples of any lengths, in parallel; outliers have neither targets nor weight."""
+    """Examples of any lengths, in parallel; outliers have neither label nor weight."""
 
-    sequences: Sequence[Sequence[int]]
-    targets: NDArray[np.float32]
+    sequences: TokenSequences
+    label_ids: Ids
     weights: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.sequences)
+
+
+class Epoch:
+    """The batches of one epoch, each made when its turn comes."""
+
+    def __init__(self, examples: _Examples, config: SamplingConfig, rng: np.random.Generator) -> None:
+        self._examples, self._rng, self._character_dropout = examples, rng, config.character_dropout
+        batches = [
+            part
+            for group in examples.sequences.by_length()
+            for part in np.split(rng.permutation(group), range(config.batch_size, len(group), config.batch_size))
+        ]
+        self._batches = [batches[i] for i in rng.permutation(len(batches))]
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        rows = self._examples
+        for positions in self._batches:
+            ids = self._drop(rows.sequences.stack(positions))
+            yield Batch(ids, rows.label_ids[positions], rows.weights[positions])
+
+    def _drop(self, ids: Ids) -> Ids:
+        # Teaches UNKNOWN, and to not lean on any one letter; the boundary marks stay.
+        dropped = self._rng.random(ids.shape) < self._character_dropout
+        return np.where(dropped & (ids != START_ID) & (ids != END_ID), UNKNOWN_ID, ids)
 
 
 class BatchSampler:
@@ -77,30 +107,19 @@ class BatchSampler:
         self._vocabulary = build_vocabulary(characters)
         self._letters = letters_of(characters)
         self._known = {*split.train.names, *(split.given.train.names if split.given else ())}
-        self._one_hot = np.eye(len(split.train.labels), dtype=np.float32)
         self._weights = split.train.weights(config.emphasis)
         names = self._label(split.train.names, np.arange(len(split.train)), split.train.label_ids)
         self._names = replace(names, weights=self._weights.astype(np.float32))
 
-    def draw_epoch(self) -> list[Batch]:
+    def draw_epoch(self) -> Epoch:
         """Return the batches of one epoch."""
         outliers = self._outliers(round(self._config.outliers * len(self._split.train)))
-        rows = _concatenate([self._names, *self._draw_given(), outliers])
-        batches = []
-        for positions, ids in group_by_length(rows.sequences):
-            order = self._rng.permutation(len(positions))
-            for start in range(0, len(order), self._config.batch_size):
-                chosen = order[start : start + self._config.batch_size]
-                at = positions[chosen]
-                targets = rows.targets[at]
-                is_name = np.asarray(targets.any(axis=1), dtype=np.float32)
-                batches.append(Batch(self._drop(ids[chosen]), targets, rows.weights[at], is_name))
-        return [batches[i] for i in self._rng.permutation(len(batches))]
+        return Epoch(_concatenate([self._names, *self._draw_given(), outliers]), self._config, self._rng)
 
-    def labelled(self) -> tuple[Sequence[Sequence[int]], Ids]:
+    def labelled(self) -> tuple[TokenSequences, Ids]:
         """Return every name, and the given and full names of one epoch, as token ids and with their label ids (N,)."""
         rows = _concatenate([self._names, *self._draw_given()])
-        return rows.sequences, rows.targets.argmax(axis=1)
+        return rows.sequences, rows.label_ids
 
     def _draw_given(self) -> Iterator[_Examples]:
         """Yield given names, double ones, and full names in either order; they differ from one call to the next."""
@@ -124,24 +143,19 @@ class BatchSampler:
 
     def _label(self, names: Sequence[str], chosen: NDArray[np.intp], label_ids: Ids) -> _Examples:
         """Return the chosen names with their labels to aim at, all counting alike."""
-        sequences = [encode(names[i], self._vocabulary) for i in chosen]
-        return _Examples(sequences, self._one_hot[label_ids[chosen]], np.ones(len(chosen), dtype=np.float32))
+        sequences = TokenSequences.encode([names[i] for i in chosen], self._vocabulary)
+        return _Examples(sequences, label_ids[chosen], np.ones(len(chosen), dtype=np.float32))
 
     def _outliers(self, n: int) -> _Examples:
         drawn = training_outliers(self._letters, self._split.train.names, self._split.outliers[0], n, self._rng)
-        sequences = [encode(text, self._vocabulary) for text in drawn if text not in self._known]
-        targets = np.zeros((len(sequences), len(self._one_hot)), dtype=np.float32)
-        return _Examples(sequences, targets, np.zeros(len(sequences), dtype=np.float32))
-
-    def _drop(self, ids: Ids) -> Ids:
-        # Teaches UNKNOWN, and to not lean on any one letter; the boundary marks stay.
-        dropped = self._rng.random(ids.shape) < self._config.character_dropout
-        return np.where(dropped & (ids != START_ID) & (ids != END_ID), UNKNOWN_ID, ids)
+        sequences = TokenSequences.encode([text for text in drawn if text not in self._known], self._vocabulary)
+        label_ids = np.full(len(sequences), NO_LABEL, dtype=np.int64)
+        return _Examples(sequences, label_ids, np.zeros(len(sequences), dtype=np.float32))
 
 
 def _concatenate(parts: Sequence[_Examples]) -> _Examples:
     return _Examples(
-        [sequence for part in parts for sequence in part.sequences],
-        np.concatenate([part.targets for part in parts]),
+        TokenSequences.concatenate([part.sequences for part in parts]),
+        np.concatenate([part.label_ids for part in parts]),
         np.concatenate([part.weights for part in parts]),
     )
