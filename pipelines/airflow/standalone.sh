@@ -36,7 +36,7 @@ fi
 echo "Starting Airflow in $AIRFLOW_HOME; this takes half a minute."
 airflow db migrate > "$AIRFLOW_HOME/migrate.log" 2>&1
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 0' INT TERM
 # not `airflow standalone`: its servers of logs listen on every address, and tasks start before the API answers
 start api-server
 until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
