@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from api.database_url import check_database_url
 from api.request_log.errors import RequestLogError
+from api.request_log.schema import explain_encoding
 
 BUSY_SECONDS = 60
 """How long a command waits for others who write to the same SQLite file."""
@@ -54,7 +55,7 @@ def open_engine(url: str, *, read_only: bool = False) -> Engine:
             check_postgresql_url(url)
         except ValueError as error:
             raise RequestLogError(f"The URL of the database: {error}.") from None
-        connect = {"connect_timeout": _CONNECT_SECONDS, "application_name": "request_log"}
+        connect = {"connect_timeout": _CONNECT_SECONDS, "application_name": "request_log", "client_encoding": "utf8"}
         return create_engine(url, poolclass=NullPool, connect_args=connect)
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
@@ -93,6 +94,14 @@ def explained_errors(url: str) -> Iterator[None]:
         raise RequestLogError(f"{place}: {reason.strip().rstrip('.')}.") from None
     except SQLAlchemyError as error:
         raise RequestLogError(f"{place}: {type(error).__name__}.") from None
+
+
+def check_encoding(connection: Connection) -> None:
+    """Raise RequestLogError unless a database can hold names of every script."""
+    if connection.dialect.name == "postgresql" and (
+        problem := explain_encoding(connection.exec_driver_sql("SHOW server_encoding").scalar_one())
+    ):
+        raise RequestLogError(problem)
 
 
 def truncate_wal(connection: Connection) -> None:

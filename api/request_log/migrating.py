@@ -11,7 +11,14 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.schema import SchemaItem
 
-from api.request_log.engines import create_private_file, explained_errors, open_engine, sqlite_driver, sqlite_file
+from api.request_log.engines import (
+    check_encoding,
+    create_private_file,
+    explained_errors,
+    open_engine,
+    sqlite_driver,
+    sqlite_file,
+)
 from api.request_log.errors import RequestLogError
 from api.request_log.schema import HEAD, MIGRATION_LOCK, REVISION_TABLE, explain_revision
 from api.request_log.tables import metadata
@@ -48,7 +55,7 @@ def migrate(url: str, *, revision: str = HEAD) -> tuple[str | None, str]:
     """Upgrade the database at a URL, in one transaction; return its revision before and after.
 
     Raises:
-        RequestLogError: the database cannot be reached or written, or is newer than this release.
+        RequestLogError: the database cannot be reached or written, is newer than this release, or has no UTF-8.
     """
     if file := sqlite_file(url):
         create_private_file(file)
@@ -61,6 +68,7 @@ def _upgrade(connection: Connection, revision: str) -> tuple[str | None, str]:
         _prepare_file(connection)
     with connection.begin():
         if connection.dialect.name == "postgresql":
+            check_encoding(connection)
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         before = current_revision(connection)
         config = migration_config()

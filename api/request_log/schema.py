@@ -40,3 +40,13 @@ def explain_revision(revision: str | None, *, command: str = MIGRATE_COMMAND) ->
     if revision in REVISIONS:
         return f"The database of the request log has revision {revision}, this release needs {HEAD}: run `{command}`."
     return f"The database of the request log has a revision that this release, with {HEAD}, does not know: update it."
+
+
+def explain_encoding(encoding: str | None) -> str:
+    """Return why a database of PostgreSQL with an encoding cannot hold every name; empty if it can."""
+    if encoding == "UTF8":
+        return ""
+    return (
+        f"The database of the request log has the encoding {encoding}, which cannot hold every name: make another "
+        "with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`."
+    )

@@ -18,7 +18,7 @@ from api.request_log.outbox import Outbox
 from api.request_log.outbox_file import connect
 from api.request_log.partitions import Month, partition_sql
 from api.request_log.rows import PREDICTION_REQUEST, TABLES, Table
-from api.request_log.schema import CURRENT_REVISION_QUERY, ERASURE_LOCK, explain_revision
+from api.request_log.schema import CURRENT_REVISION_QUERY, ERASURE_LOCK, explain_encoding, explain_revision
 
 logger = logging.getLogger("api")
 
@@ -28,6 +28,8 @@ _IDLE_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 10.0
 _CONNECTION = {"connect_timeout": "5", "options": "-c statement_timeout=60000", "application_name": "request-log"}
 """Unless the URL says otherwise: who does not answer is given up."""
+_ENCODING = {"client_encoding": "utf8"}
+"""Whatever the environment says: rows are UTF-8."""
 _DELETE_SECONDS = 60.0
 _REJECTED_FILE = "request_log.rejected.ndjson"
 _JSON_COLUMNS = frozenset({"options", "labels", "log_probs"})
@@ -41,7 +43,7 @@ _decode_ids = msgspec.json.Decoder(list[str]).decode
 
 
 class SchemaError(Exception):
-    """The database has not the revision that this release needs."""
+    """The database has not the encoding or the revision that this release needs."""
 
 
 class Shipper:
@@ -115,10 +117,10 @@ class Shipper:
     def _connect(self) -> psycopg.Connection:
         """Connect, and see that the schema fits. Raises SchemaError or what psycopg does."""
         database = psycopg.connect(
-            make_conninfo(self._url, **(_CONNECTION | conninfo_to_dict(self._url))), autocommit=True
+            make_conninfo(self._url, **(_CONNECTION | conninfo_to_dict(self._url) | _ENCODING)), autocommit=True
         )
         try:
-            _check_revision(database)
+            _check_schema(database)
         except BaseException:
             database.close()
             raise
@@ -177,8 +179,10 @@ class Shipper:
             database.close()
 
 
-def _check_revision(database: psycopg.Connection) -> None:
-    """Raise SchemaError unless the schema is the one that this release needs."""
+def _check_schema(database: psycopg.Connection) -> None:
+    """Raise SchemaError unless the database holds every name, in the schema that this release needs."""
+    if problem := explain_encoding(database.info.parameter_status("server_encoding")):
+        raise SchemaError(problem)
     try:
         row = database.execute(CURRENT_REVISION_QUERY).fetchone()
     except psycopg.errors.UndefinedTable:

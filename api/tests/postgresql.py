@@ -91,11 +91,11 @@ class PostgreSQL:
         """Return how psycopg connects to a database."""
         return f"host={self.folder} user=postgres dbname={database}"
 
-    def new_database(self) -> str:
+    def new_database(self, encoding: str = "UTF8") -> str:
         """Make an empty database; return its name."""
         name = f"test_{next(self._numbers)}"
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0")
         return name
 
     def url(self, database: str) -> str:

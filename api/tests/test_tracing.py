@@ -132,8 +132,7 @@ def test_a_collector_that_never_answers_delays_nothing(
 @pytest.mark.parametrize("disabled", [False, True])
 def test_without_an_endpoint_or_disabled_nothing_is_loaded(disabled: bool) -> None:
     code = (
-        "import sys, api.serve; from api.observability.tracing import Tracing; "
-        "print(Tracing().enabled, *sys.modules)"
+        "import sys, api.serve; from api.observability.tracing import Tracing; print(Tracing().enabled, *sys.modules)"
     )
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
     if disabled:

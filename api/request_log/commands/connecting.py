@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from api.request_log.engines import explained_errors, open_engine, sqlite_file
+from api.request_log.engines import check_encoding, explained_errors, open_engine, sqlite_file
 from api.request_log.errors import RequestLogError
 from api.request_log.migrating import current_revision
 from api.request_log.schema import MIGRATE_COMMAND, explain_revision
@@ -23,6 +23,7 @@ def connected(url: str, *, read_only: bool = False) -> Iterator[Connection]:
         raise RequestLogError(f"There is no request log at {file}: the service makes it, and `{MIGRATE_COMMAND}` does.")
     with explained_errors(url), open_engine(url, read_only=read_only).connect() as connection:
         with connection.begin():
+            check_encoding(connection)
             revision = current_revision(connection)
         if problem := explain_revision(revision):
             raise RequestLogError(problem)

@@ -11,6 +11,7 @@ from api.request_log.__main__ import main
 from api.request_log.engines import sqlite_url
 from api.request_log.migrating import migrate
 from api.request_log.schema import HEAD
+from api.tests.postgresql import PostgreSQL
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,3 +64,25 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path, command: 
     done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("error: Standard output cannot be written: No space left")
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+@pytest.mark.parametrize("command", ["migrate", "stats"])
+def test_a_database_that_cannot_hold_every_name_is_refused(
+    postgresql: PostgreSQL, encoding: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAME_CLASSIFIER_DATABASE_URL", postgresql.url(postgresql.new_database(encoding)))
+    monkeypatch.setattr(sys, "argv", ["request_log", command])
+    with pytest.raises(SystemExit, match=f"has the encoding {encoding}, which cannot hold every name"):
+        main()
+
+
+def test_the_encoding_of_the_environment_does_not_matter(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+    monkeypatch.setenv("NAME_CLASSIFIER_DATABASE_URL", postgresql_url)
+    monkeypatch.setattr(sys, "argv", ["request_log", "migrate"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert "was made" in capsys.readouterr().out

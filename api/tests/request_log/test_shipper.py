@@ -119,6 +119,16 @@ def test_a_database_without_tables_is_told_how_to_get_them(bundle: Path, tmp_pat
         until(lambda: len(shipped(postgresql_url)) == 1)
 
 
+def test_a_database_that_cannot_hold_every_name_gets_no_rows(
+    bundle: Path, tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    directory = tmp_path / "outbox"
+    with running(bundle, directory, DATABASE_URL=postgresql.url(postgresql.new_database("LATIN1"))) as server:
+        ask(server, 1)
+        until(lambda: "has the encoding LATIN1" in server.log.read_text())
+    assert len(read_rows(directory)) == 1
+
+
 def test_a_row_that_the_database_does_not_take_holds_up_no_other(
     bundle: Path, tmp_path: Path, database_url: str
 ) -> None:
