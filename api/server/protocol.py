@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import httptools
 from starlette.types import Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.context import Refusal, end_connection, is_last
 from api.server.framing import (
@@ -71,6 +71,7 @@ class Connection(HttpToolsProtocol):
         """Start the deadline of the first head; close what exceeds the bound on connections."""
         super().connection_made(transport)
         self._plain_app = self.app
+        self._unanswered: list[RequestResponseCycle] = []
         self._closing = False  # nothing more is read
         self._receiving = self._in_head = self._is_last = self._at_start = self._is_first = False
         self._declined_upgrade = False
@@ -88,8 +89,12 @@ class Connection(HttpToolsProtocol):
                 oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Make room."""
+        """Make room; uvicorn tells the last request only, and those before it would write to what is closed."""
         super().connection_lost(exc)
+        for cycle in self._unanswered:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
         self.reserve.pop(self, None)
 
     def data_received(self, data: bytes) -> None:
@@ -155,7 +160,7 @@ class Connection(HttpToolsProtocol):
         if is_http_1_0:
             self.expect_100_continue = False
             self.app = self._run_without_chunks
-        super().on_headers_complete()
+        self._start_request()
         if is_http_1_0:
             self.app = self._plain_app
             self.cycle.chunked_encoding = False
@@ -238,6 +243,11 @@ class Connection(HttpToolsProtocol):
             return self._received
         return b""
 
+    def _start_request(self) -> None:
+        super().on_headers_complete()
+        self._unanswered = [cycle for cycle in self._unanswered if not cycle.response_complete]
+        self._unanswered.append(self.cycle)
+
     def _is_too_long(self) -> bool:
         """Tell whether a head, a trailer or a chunk extension goes on without an end."""
         n_bytes = len(self._received) if self._in_head and self._is_first else self._idle_bytes
@@ -270,7 +280,7 @@ class Connection(HttpToolsProtocol):
         end_connection(cast(Scope, self.scope), refusal)
         self.expect_100_continue = False
         self.app = self._plain_app
-        super().on_headers_complete()
+        self._start_request()
         if not has_method:  # the parser gives that of the request before, whose answer may have no body
             self.scope["method"] = "GET"
         self._end_with_this_answer()
