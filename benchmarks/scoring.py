@@ -253,6 +253,15 @@ def time_alone(arguments: argparse.Namespace) -> dict[str, float]:
     return {way: statistics.median(rounds) for way, rounds in figures.items()}
 
 
+def print_cost(usage: Usage, alone: dict[str, float], n_rows: int) -> None:
+    """Print CPU time and memory, and how the former compares."""
+    cost = usage.cpu_seconds / n_rows * 1e6
+    print(f"| CPU µs a name, all processes | {cost:.1f} |")
+    print(f"| peak resident memory, all processes | {usage.peak_bytes / 2**20:,.0f} MiB |")
+    for way, figure in alone.items():
+        print(f"| CPU µs a name: {way} | {figure:.1f} |\n| ratio of `score` to it | {cost / figure:.2f} |")
+
+
 def main() -> None:
     """Score, check, compare, and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -272,14 +281,11 @@ def main() -> None:
     n_compared, largest = compare_with_service(target, arguments, arguments.rows)
     if largest > TOLERANCE:
         raise SystemExit(f"probabilities differ from the service's by up to {largest:.2g}")
-    cost = usage.cpu_seconds / arguments.rows * 1e6
     print("| what | figure |\n|---|---|")
     print(f"| names | {arguments.rows:,} |\n| processes | {arguments.processes} |\n| runs | {usage.n_runs} |")
     print(f"| names a second | {arguments.rows / usage.seconds:,.0f} |")
-    print(f"| CPU µs a name, all processes | {cost:.1f} |")
-    print(f"| peak resident memory, all processes | {usage.peak_bytes / 2**20:,.0f} MiB |")
-    for way, figure in alone.items():
-        print(f"| CPU µs a name: {way} | {figure:.1f} |\n| ratio of `score` to it | {cost / figure:.2f} |")
+    if not arguments.kills and not arguments.ray:  # what outlives the command, or was there before it, is not counted
+        print_cost(usage, alone, arguments.rows)
     print(f"| rows lost or twice | 0 |\n| rows compared with /v1/predict | {n_compared:,} |")
     print(f"| largest difference of a probability | {largest:.2g} |")
 
