@@ -40,9 +40,13 @@ def select_rows(
 
 
 def select_feedback(since: datetime | None, until: datetime | None, label: str | None) -> Executable:
-    """Select (label, name), by label; where an item got several true labels, the last one counts."""
+    """Select (label, name), by label; where a caller gave an item several true labels, the last one counts.
+
+    Clients choose request ids: what another key, or another name, says of one takes nothing back.
+    """
     columns = feedback.c
-    recency = func.row_number().over(partition_by=(columns.request_id, columns.item_index), order_by=columns.id.desc())
+    item = (columns.api_key_name, columns.request_id, columns.item_index, columns.name_hash, columns.name_hash_key)
+    recency = func.row_number().over(partition_by=item, order_by=columns.id.desc())
     latest = (
         select(columns.label, columns.name, recency.label("recency"))
         .where(*within(columns.id, since, until))

@@ -163,6 +163,17 @@ def test_feedback_becomes_a_folder_of_training_data(request_log: RequestLog, tmp
     assert {path.name for path in folder.parent.iterdir()} == {"names"}
 
 
+def test_feedback_of_another_key_or_name_takes_nothing_back(request_log: RequestLog, tmp_path: Path) -> None:
+    row = {"request_id": "1", "name": "Zoë", "name_hash": "0", "name_hash_key": "", "label": "Irish"}
+    others = [{"api_key_name": "other", "label": "Polish"}, {"name": "Eve", "name_hash": "1", "label": "German"}]
+    changes = [{}, *others]
+    request_log.fill(
+        [row | change | {"given_at": START + timedelta(seconds=i)} for i, change in enumerate(changes)], feedback
+    )
+    request_log.run("export", "--feedback", str(tmp_path / "names"))
+    assert read_folder(tmp_path / "names").names == {"German": ["eve"], "Irish": ["zoe"], "Polish": ["zoe"]}
+
+
 def test_feedback_can_be_chosen(request_log: RequestLog, tmp_path: Path) -> None:
     give(request_log, ("1", "Irish", "Zoë"), ("2", "German", "Abel"), ("3", "German", "Cain"))
     arguments = ("--label", "German", "--since", "2026-11-30T21:27:32")
