@@ -21,7 +21,7 @@ from api.routes.traits import RoutePaths, traits_of
 from api.server.limits import ConnectionLimits, usable_connections
 from api.server.protocol import connection_class
 from api.server.server import Server
-from api.settings import LogLevel, Settings, explain
+from api.settings import LogLevel, Settings, explain, unknown_variables
 from model.errors import BundleError
 
 logger = logging.getLogger("api")
@@ -69,6 +69,7 @@ def serve() -> None:
     try:
         settings = Settings()
         configure_logging(settings.log_level)
+        _warn_of_unknown_variables()
         listener = _bind(settings.host, settings.port)
         app = create_app(settings, lifecycle)
     except ValidationError as error:
@@ -99,6 +100,12 @@ def serve() -> None:
     _tune_garbage_collection()
     listeners = [listener, *(listener.dup() for _ in range(_ACCEPTS - 1))]
     Server(config, lifecycle, drain_seconds=settings.drain_seconds).run(sockets=listeners)
+
+
+def _warn_of_unknown_variables() -> None:
+    """Name what is set to no effect, without its value."""
+    for name, nearest in unknown_variables(os.environ):
+        logger.warning("no such setting, it has no effect", extra={"variable": name, "nearest": nearest})
 
 
 def _tune_garbage_collection() -> None:

@@ -1,6 +1,7 @@
 """Environment variables to typed settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -267,6 +268,16 @@ def _check_redis_url(url: str) -> None:
         ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
     except Exception:  # noqa: BLE001 - what the options of a URL raise is anything, and may quote a password
         raise ValueError("the client of Redis does not take the options behind the question mark") from None
+
+
+def unknown_variables(names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """Yield each environment variable that begins as settings do and is none, and the nearest one that is."""
+    known = [field.upper() for field in Settings.model_fields]
+    for name in sorted(names):
+        field = name.upper().removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and field not in known:
+            nearest = get_close_matches(field, known, n=1)  # without the prefix, which would make all names alike
+            yield name, f"{PREFIX}{nearest[0]}" if nearest else None
 
 
 def explain(error: ValidationError) -> str:

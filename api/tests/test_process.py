@@ -85,3 +85,14 @@ def test_ctrl_c_ends_the_imports_without_a_traceback() -> None:
         process.send_signal(signal.SIGINT)
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 130
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one(bundle: Path, tmp_path: Path) -> None:
+    server = start(bundle, tmp_path / "log", API_KEY_FILE="/secret", ZZZ="secret")
+    warnings = [line for line in map(json.loads, server.read_log().splitlines()) if line["level"] == "WARNING"]
+    assert stop(server) == 0
+    assert [(line["variable"], line["nearest"]) for line in warnings] == [
+        ("NAME_CLASSIFIER_API_KEY_FILE", "NAME_CLASSIFIER_API_KEYS_FILE"),
+        ("NAME_CLASSIFIER_ZZZ", None),
+    ]
+    assert "secret" not in str(warnings)
