@@ -148,7 +148,7 @@ class Shipper:
         self._metrics.rejected.inc()
 
     def _fail(self, error: Exception) -> None:
-        reason = str(error) if isinstance(error, SchemaError) else type(error).__name__
+        reason = _explain(error, connected=self._database is not None)
         if reason != self._reason:
             logger.error("request log: rows cannot be shipped; they wait in the outbox", extra={"error": reason})
         self._reason = reason
@@ -177,6 +177,15 @@ class Shipper:
         database, self._database = self._database, None
         if database:
             database.close()
+
+
+def _explain(error: Exception, *, connected: bool) -> str:
+    """Return what an operator needs to know; once connected only the class, as a message may quote a row."""
+    if isinstance(error, SchemaError):
+        return str(error)
+    if not connected and isinstance(error, (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)):
+        return str(error).split("\n", 1)[0]
+    return type(error).__name__
 
 
 def _check_schema(database: psycopg.Connection) -> None:

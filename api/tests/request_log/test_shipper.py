@@ -180,16 +180,20 @@ def test_a_password_is_never_logged(bundle: Path, tmp_path: Path) -> None:
     with running(bundle, tmp_path / "outbox", DATABASE_URL=url) as server:
         ask(server, 1)
         until(lambda: "cannot be shipped" in server.log.read_text())
+        assert "Connection refused" in server.log.read_text()  # what an operator needs to know
         assert "Sesame" not in server.log.read_text() + server.client.get("/metrics").text
 
 
-def test_another_kind_of_database_is_refused() -> None:
+@pytest.mark.parametrize(
+    "url", ["mysql://root:Sesame@db/x", "postgresql+psycopg://u:%Sesame@db/x", "postgresql+psycopg://u:%00Sesame@db/x"]
+)
+def test_a_url_that_is_none_is_refused(url: str) -> None:
     from pydantic import ValidationError
 
     from api.settings import Settings, explain
 
     with pytest.raises(ValidationError) as caught:
-        Settings(database_url="mysql://root:Sesame@db/x")
+        Settings(database_url=url)
     message = explain(caught.value)
     assert message.startswith("NAME_CLASSIFIER_DATABASE_URL: postgresql+psycopg://USER:PASSWORD@HOST")
     assert "Sesame" not in message
