@@ -14,7 +14,16 @@ from api.errors import RequestLogFullError
 from api.request_log.log_metrics import RequestLogMetrics
 from api.request_log.loss import PromisedRows, dead_writers
 from api.request_log.names import NameKeeper
-from api.request_log.outbox_file import FILE, empty_journal, is_broken, is_full, open_for_writing, set_aside, shrink
+from api.request_log.outbox_file import (
+    FILE,
+    OutboxFileError,
+    empty_journal,
+    is_broken,
+    is_full,
+    open_for_writing,
+    set_aside,
+    shrink,
+)
 from api.request_log.reserve import Reserve
 from api.request_log.rows import TABLES, Entry, Row, Table
 from api.request_log.transactions import (
@@ -100,6 +109,14 @@ class Outbox:
     def is_open(self) -> bool:
         """Whether the file is there, at the newest revision."""
         return self._connection is not None
+
+    @property
+    def share_used(self) -> float:
+        """The file's size as a share of the largest that it may have; room inside it that is free again counts too."""
+        try:
+            return self.path.stat().st_size / self._max_bytes
+        except OSError:
+            return 0.0
 
     def start(self) -> None:
         """Begin to write."""
@@ -269,6 +286,8 @@ class Outbox:
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file, a new one if it is broken, and count what dead processes have lost."""
+        if not self._failing and self.path.exists() and not self.path.stat().st_size:
+            logger.error("the file of the request log is empty; a new one begins")
         try:
             connection = open_for_writing(self.path, durable=self._strict, max_bytes=self._max_bytes)
         except sqlite3.Error as error:
@@ -301,7 +320,7 @@ class Outbox:
     def _fail(self, error: Exception) -> None:
         """Say it once, and have those who wait answered; a broken file is replaced by the next try."""
         if not self._failing:
-            logger.error("request log: rows cannot be written", extra={"error": type(error).__name__})
+            logger.error("request log: rows cannot be written", extra={"error": _explain(error)})
         self._failing = True
         self._metrics.fail("commit", error)
         if is_broken(error):
@@ -326,6 +345,13 @@ class Outbox:
             logger.info("request log: rows are written again")
             self._failing = False
             self._metrics.succeed("commit")
+
+
+def _explain(error: Exception) -> str:
+    """Return what an operator needs to know, without a value of a row: SQLite's messages name columns at most."""
+    if isinstance(error, OutboxFileError | sqlite3.Error):
+        return str(error)
+    return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
 
 
 def _resolve(group: Sequence[_Queued], error: Callable[[], Exception] | None) -> None:

@@ -69,8 +69,6 @@ def open_for_writing(path: Path, *, durable: bool, max_bytes: int) -> sqlite3.Co
         OutboxFileError: it cannot be brought to the newest revision.
         sqlite3.Error: it cannot be opened; `is_broken` tells whether it is damaged.
     """
-    if path.exists() and not path.stat().st_size:
-        logger.error("the file of the request log is empty; a new one begins")
     path.touch(mode=0o600)  # it may hold names
     connection = connect(path)
     try:

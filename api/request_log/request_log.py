@@ -20,6 +20,8 @@ _REFUSALS_PER_SECOND = 100
 """Rows of refused requests: whoever sends only what is refused must not fill the disk."""
 _STRANGERS_PER_SECOND = 5
 """Of those, rows of requests without a key where one is needed: nobody else's limits hold for them."""
+_STRANGERS_SHARE = 0.5
+"""Of the outbox: beyond it, rows of such requests are skipped, so that they cannot fill it."""
 _CLOSE_SECONDS = 5.0
 
 
@@ -88,10 +90,13 @@ class RequestLog:
         self._refusals_left -= 1
         is_stranger = self._key_needed and refusal.request.api_key_name is None
         self._strangers_left -= is_stranger
-        if self._refusals_left >= 0 and (self._strangers_left >= 0 or not is_stranger):
+        if self._refusals_left >= 0 and not (is_stranger and self._refuses_strangers()):
             self._outbox.put_nowait(refusal)
         else:
             self.metrics.skipped.inc()
+
+    def _refuses_strangers(self) -> bool:
+        return self._strangers_left < 0 or self._outbox.share_used > _STRANGERS_SHARE
 
     async def add_feedback(self, request_id: str, item_index: int, name: str, label: str, caller: str) -> None:
         """Record the true label of an item, with its name. Raises RequestLogFullError."""

@@ -330,3 +330,20 @@ def test_whoever_outruns_the_disk_waits(tmp_path: Path) -> None:
         running.put(n=60_000)
         assert running.outbox.n_pending <= 11_000
     assert n_rows(tmp_path) == 60_000
+
+
+def test_a_place_where_no_file_can_be_is_explained_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(tmp_path / FILE)
+    with outbox(tmp_path, strict=False) as running_outbox:
+        running_outbox.put()
+        until(lambda: count_errors(running_outbox) >= 3)
+    messages = [
+        record.getMessage() for record in caplog.records if record.getMessage() != "request log: rows were not written"
+    ]
+    assert messages == ["the file of the request log is empty; a new one begins", "request log: rows cannot be written"]
+    assert caplog.records[1].__dict__["error"] in {"disk I/O error", "unable to open database file"}
+
+
+def count_errors(running_outbox: Running) -> float:
+    (metric,) = running_outbox.metrics._errors.collect()
+    return sum(sample.value for sample in metric.samples if sample.name.endswith("_total"))

@@ -2,9 +2,12 @@
 
 import hmac
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.main import routers
+from api.middleware.api_keys import new_key
 from api.request_log.identifiers import time_of
+from api.request_log.outbox_file import FILE
 from api.routes.traits import traits_of
 from api.settings import RequestLogMode, Settings
 from api.tests.conftest import Server, metric_sum, stop, until
@@ -247,3 +252,21 @@ def test_what_was_answered_is_written_before_the_process_ends(bundle: Path, tmp_
         assert stop(server) == 0
     assert len(read_rows(directory)) == 50
     assert list(directory.glob("writer-*")) == []
+
+
+def test_requests_without_a_key_do_not_fill_the_outbox(bundle: Path, tmp_path: Path) -> None:
+    key, entry = new_key("client")
+    directory = tmp_path / "outbox"
+    size = 1024 * 1024
+    with running(bundle, directory, API_KEYS=f"[{entry}]", REQUEST_LOG_MAX_BYTES=str(size)) as server:
+        ask = partial(server.client.post, "/get_prediction", json={"name": "Jordan"})
+        assert ask().status_code == 401
+        until(lambda: {row["status"] for row in read_rows(directory)} == {401})
+        names = {"names": ["Jordan"] * 500}
+        while (directory / FILE).stat().st_size < size / 2:
+            server.client.post("/v1/predict", json=names, headers={"x-api-key": key}).raise_for_status()
+            with closing(sqlite3.connect(directory / FILE)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        assert ask().status_code == 401
+        assert metric_sum(server.client, "request_log_rows_skipped_total") == 1
+        assert ask(headers={"x-api-key": key}).status_code == 200
