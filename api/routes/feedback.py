@@ -16,6 +16,7 @@ async def give_feedback(
 ) -> None:
     """Keep the true label of a name that was answered, with the name itself, for training.
 
+    Nothing checks that there was such an item: clients choose request ids, and its row may be shipped or gone.
     The label need not be one that the model knows. `python -m api.request_log export --feedback` writes what was given
     as training data.
     """
