@@ -4,6 +4,7 @@ Every architecture maps token ids (B, T) of names of one length T to outputs (B,
 the name is of any label at all. To add one, write a function of ClassifierConfig and give it a name in ARCHITECTURES.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ from model.networks.modules import ConvolutionalNetwork, LinearNetwork, Recurren
 
 _MAX_SIZE = 4096
 _MAX_BITS = 22
+_LEAST_BITS, _DEFAULT_BITS = 10, 17
+_ROWS_A_NAME = 2
+_FEW_LABELS = 43  # up to here, labels take nothing from each other's n-grams that was seen
+_MAX_WEIGHTS = 2**26
 
 
 @dataclass(frozen=True)
@@ -25,17 +30,29 @@ class Shape:
     embedding_size: int = 32
     hidden_size: int = 64  # of each direction; of a CNN, the filters of each width; a linear one has none
     dropout: float = 0.1
-    ngram_bits: int = 17  # 2^17 rows of weights, which n-grams share by hash; only the linear and wide ones have any
+    ngram_bits: int | None = None
+    """2^bits rows of weights, which n-grams share by hash, in a linear or wide network; see `count_bits`."""
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise ConfigError(f"Unknown architecture; choose one of: {', '.join(sorted(ARCHITECTURES))}.")
         if not (1 <= self.hidden_size <= _MAX_SIZE and 4 <= self.embedding_size <= _MAX_SIZE):
             raise ConfigError(f"hidden_size must be 1 to {_MAX_SIZE}, embedding_size 4 to {_MAX_SIZE}.")
-        if not 1 <= self.ngram_bits <= _MAX_BITS:
+        if self.ngram_bits is not None and not 1 <= self.ngram_bits <= _MAX_BITS:
             raise ConfigError(f"ngram_bits must be 1 to {_MAX_BITS}.")
         if not 0 <= self.dropout < 1:
             raise ConfigError("dropout must be at least 0 and below 1.")
+
+    def count_bits(self, n_names: int, n_labels: int) -> int:
+        """Return `ngram_bits`, by default such as training names fill: names bring n-grams, labels share the names.
+
+        A table has no more weights than a file of 128 MB holds in half precision.
+        """
+        if self.ngram_bits is not None:
+            return self.ngram_bits
+        rows = _ROWS_A_NAME * n_names * min(1, _FEW_LABELS / n_labels) ** 0.5
+        most = int(_MAX_WEIGHTS / (n_labels + 1)).bit_length() - 1
+        return max(_LEAST_BITS, min(_MAX_BITS, most, round(math.log2(rows))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +102,7 @@ def _cnn(config: ClassifierConfig) -> nn.Module:
 
 
 def _linear(config: ClassifierConfig) -> LinearNetwork:
-    return LinearNetwork(config.n_outputs, bits=config.ngram_bits, dropout=config.dropout)
+    return LinearNetwork(config.n_outputs, bits=config.ngram_bits or _DEFAULT_BITS, dropout=config.dropout)
 
 
 def _wide_gru(config: ClassifierConfig) -> nn.Module:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from model.networks.optimiser import Optimiser
 from model.token_sequences import TokenSequences
 from model.utils import build_vocabulary, log_softmax
 
+_EPOCHS = (2, 6)  # the least and the most, unless it is set
+_NAMES_OF_MOST_EPOCHS = 75_000
 _MAX_SETTING = 1e6  # of a setting; nan and infinity are none
 
 
@@ -30,7 +32,7 @@ _MAX_SETTING = 1e6  # of a setting; nan and infinity are none
 class TrainingConfig(SamplingConfig):
     """How to fit, and on what; `Shape` says what to fit."""
 
-    epochs: int = 6
+    epochs: int | None = None  # by default, fewer for more names: see `count_epochs`
     learning_rate: float = 4e-3
     ngram_learning_rate: float = 0.05  # of the table of n-grams, which Adagrad trains
     weight_decay: float = 0.01  # of all but that table
@@ -39,11 +41,18 @@ class TrainingConfig(SamplingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for setting in ("epochs", "learning_rate", "ngram_learning_rate", "gradient_clip"):
+        if self.epochs is not None and not 0 < self.epochs <= _MAX_SETTING:
+            raise ConfigError("epochs must be positive.")
+        for setting in ("learning_rate", "ngram_learning_rate", "gradient_clip"):
             if not 0 < getattr(self, setting) <= _MAX_SETTING:
                 raise ConfigError(f"{setting} must be positive.")
         if not (0 <= self.weight_decay <= _MAX_SETTING and 0 <= self.outlier_loss <= _MAX_SETTING):
             raise ConfigError("weight_decay and outlier_loss must not be negative.")
+
+    def count_epochs(self, n_names: int) -> int:
+        """Return how often the training names are passed: by default six times, twice if there are half a million."""
+        suitable = round(_EPOCHS[1] * (_NAMES_OF_MOST_EPOCHS / n_names) ** 0.5)
+        return self.epochs or min(_EPOCHS[1], max(_EPOCHS[0], suitable))
 
 
 @dataclass(frozen=True)
@@ -102,10 +111,15 @@ def train(
         ConfigError: a setting is out of range.
     """
     torch.manual_seed(training_config.seed)
-    characters = _characters(split)
-    config = ClassifierConfig(
-        **asdict(shape or Shape()), n_characters=len(characters), n_labels=len(split.train.labels)
+    n_names, n_labels, shape = len(split.train), len(split.train.labels), shape or Shape()
+    training_config = replace(
+        training_config,
+        epochs=training_config.count_epochs(n_names),
+        batch_size=training_config.rows_a_batch(n_names),
     )
+    characters = _characters(split)
+    shape = replace(shape, ngram_bits=shape.count_bits(n_names, n_labels))
+    config = ClassifierConfig(**asdict(shape), n_characters=len(characters), n_labels=n_labels)
     classifier = build_classifier(config)
     sampler = BatchSampler(split, characters, training_config)
     held_out = encode_all(split.validation, characters)
@@ -136,10 +150,11 @@ def _fit(
     epochs: list[Epoch] = []
     best: tuple[Epoch, dict[str, Tensor]] | None = None
     step = _optimisation_step(classifier, training_config)
-    for number in range(1, training_config.epochs + 1):
+    n_epochs = training_config.count_epochs(len(sampler))
+    for number in range(1, n_epochs + 1):
         started, losses, batches = time.monotonic(), [], sampler.draw_epoch()
         for done, batch in enumerate(batches, 1):
-            share = (number - 1 + done / len(batches)) / training_config.epochs
+            share = (number - 1 + done / len(batches)) / n_epochs
             losses.append(step(batch, share))
             if progress:
                 progress(share, epochs)
@@ -148,7 +163,7 @@ def _fit(
         if best is None or nll < best[0].validation_nll:  # less noisy than accuracy
             best = epochs[-1], {key: value.clone() for key, value in classifier.state_dict().items()}
         if progress:
-            progress(number / training_config.epochs, epochs)
+            progress(number / n_epochs, epochs)
     assert best is not None  # TrainingConfig refuses zero epochs
     classifier.load_state_dict(best[1])
     classifier.eval()

@@ -207,3 +207,11 @@ def test_a_string_that_is_a_name_and_a_given_name_is_in_one_part(dataset: Datase
     assert split.given is not None
     for part, others in ((split.test, (split.given.train, split.given.validation)), (split.train, (split.given.test,))):
         assert all(set(part.names).isdisjoint(other.names) for other in others)
+
+
+def test_of_very_many_names_the_held_out_parts_stay_bounded(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = split_dataset(dataset, seed=1)
+    monkeypatch.setattr("model.data.splitting._MAX_HELD_OUT", len(dataset) // 30)
+    bounded = split_dataset(dataset, seed=1)
+    assert len(bounded.test) < len(whole.test) / 2
+    assert set(bounded.test.names) < set(whole.test.names)

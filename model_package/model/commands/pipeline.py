@@ -88,7 +88,7 @@ def pipeline(
     if mlflow:
         tracking.check_installed()
     settings = Settings(store, data, drops, Columns(text, label), replace, shape, training, accept)
-    reporter = _Reporter(training.epochs)
+    reporter = _Reporter()
     if watch:
         _watch(lambda: _run(settings, reporter, mlflow, None, None), watch)
     elif _run(settings, reporter, mlflow, run, step) is Status.REFUSED:
@@ -136,8 +136,7 @@ class _Reporter:
     On a terminal it also shows the verb that is at work.
     """
 
-    def __init__(self, n_epochs: int) -> None:
-        self._n_epochs = n_epochs
+    def __init__(self) -> None:
         self._run_id = ""
         self._unchanged: str | None = None
 
@@ -147,7 +146,7 @@ class _Reporter:
     @contextmanager
     def working(self, verb: str) -> "Iterator[Progress | None]":
         if verb == Verb.TRAIN:
-            with show_training(self._n_epochs) as progress:
+            with show_training() as progress:
                 yield progress
         elif progress_console.is_terminal:
             with progress_console.status(verb):

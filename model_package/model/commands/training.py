@@ -27,8 +27,9 @@ from model.commands.training_progress import show_training
 from model.constants import MAX_SEED
 
 if TYPE_CHECKING:
+    from model.classifier import Shape
     from model.data.corpus import Corpus
-    from model.training import TrainingResult
+    from model.training import TrainingConfig, TrainingResult
 
 _MAX_OVERLAPS = 10
 
@@ -67,7 +68,8 @@ def train(
     identity = identify(corpus, training_config.seed, names, manifest)
     console.print(f"{_describe(corpus)}; training a {shape.architecture}.")
     console.print(describe_order(corpus.names.ranked_labels(), corpus.names.labels, training_config.ranked))
-    with show_training(training_config.epochs) as progress:
+    console.print(_describe_cost(corpus, training_config, shape))
+    with show_training() as progress:
         result, metadata = fit_bundle(bundle, corpus, identity, shape, training_config, progress=progress)
     console.print(_metrics_table(metadata.metrics))
     console.print(_describe_result(result, metadata.metrics["validation"]["accuracy"]))
@@ -93,6 +95,19 @@ def _describe_result(result: "TrainingResult", accuracy: float) -> str:
         f"Epoch {best.number} of {len(result.epochs)} kept: validation accuracy of the network alone "
         f"{best.validation_accuracy:.3f}; of the bundle, with a share of {result.language_model_share:g} "
         f"of the language models blended in, {accuracy:.3f}."
+    )
+
+
+def _describe_cost(corpus: "Corpus", config: "TrainingConfig", shape: "Shape") -> str:
+    from model.costs import estimate
+    from model.data.splitting import count_training_names
+
+    n_names = count_training_names(len(corpus.names))
+    cost = estimate(n_names, len(corpus.names.labels), config, shape)
+    table = f", a table of {cost.table_rows} rows" if cost.table_rows else ""
+    return (
+        f"{cost.n_epochs} passes over some {n_names} names{table}: about {cost.cpu_seconds / 60:.0f} minutes of CPU, "
+        f"{cost.memory_bytes / 1e9:.1f} GB of memory, a bundle of {cost.bundle_bytes / 1e6:.0f} MB."
     )
 
 

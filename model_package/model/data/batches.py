@@ -20,6 +20,8 @@ NO_LABEL: Final = -1
 """Stands for the label of what is no name."""
 
 _MAX_RATIO = 1000
+_BATCH_SIZES = (128, 1024)  # the least and the most, unless it is set
+_NAMES_PER_ROW = 750
 _GIVEN_NAME_SHARES = (0.9, 0.95)  # of twenty given names, one is joined to another by a hyphen and one by a space
 
 
@@ -27,7 +29,7 @@ _GIVEN_NAME_SHARES = (0.9, 0.95)  # of twenty given names, one is joined to anot
 class SamplingConfig:
     """What training sees; ratios are to the number of training names, per epoch."""
 
-    batch_size: int = 128
+    batch_size: int | None = None  # by default, more for more names: see `rows_a_batch`
     ranked: Ranked = "auto"
     emphasis: float = 5.0  # how much more the most common name of a label counts than a rare one
     given_names: float = 0.15
@@ -37,7 +39,7 @@ class SamplingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise ConfigError("batch_size must be positive.")
         if self.ranked not in get_args(Ranked):
             raise ConfigError(f"ranked must be one of {', '.join(get_args(Ranked))}.")
@@ -48,6 +50,11 @@ class SamplingConfig:
                 raise ConfigError(f"{ratio} must be between 0 and {_MAX_RATIO}.")
         if not 0 <= self.character_dropout < 1:
             raise ConfigError("character_dropout must be at least 0 and below 1.")
+
+    def rows_a_batch(self, n_names: int) -> int:
+        """Return how many examples are learnt from at once: by default 128, up to 1024 for a million training names."""
+        suitable = 1 << max(0, (n_names // _NAMES_PER_ROW).bit_length() - 1)
+        return self.batch_size or min(_BATCH_SIZES[1], max(_BATCH_SIZES[0], suitable))
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,14 @@ class _Examples:
 class Epoch:
     """The batches of one epoch, each made when its turn comes."""
 
-    def __init__(self, examples: _Examples, config: SamplingConfig, rng: np.random.Generator) -> None:
-        self._examples, self._rng, self._character_dropout = examples, rng, config.character_dropout
+    def __init__(
+        self, examples: _Examples, batch_size: int, character_dropout: float, rng: np.random.Generator
+    ) -> None:
+        self._examples, self._rng, self._character_dropout = examples, rng, character_dropout
         batches = [
             part
             for group in examples.sequences.by_length()
-            for part in np.split(rng.permutation(group), range(config.batch_size, len(group), config.batch_size))
+            for part in np.split(rng.permutation(group), range(batch_size, len(group), batch_size))
         ]
         self._batches = [batches[i] for i in rng.permutation(len(batches))]
 
@@ -111,10 +120,15 @@ class BatchSampler:
         names = self._label(split.train.names, np.arange(len(split.train)), split.train.label_ids)
         self._names = replace(names, weights=self._weights.astype(np.float32))
 
+    def __len__(self) -> int:
+        """How many training names there are."""
+        return len(self._split.train)
+
     def draw_epoch(self) -> Epoch:
         """Return the batches of one epoch."""
         outliers = self._outliers(round(self._config.outliers * len(self._split.train)))
-        return Epoch(_concatenate([self._names, *self._draw_given(), outliers]), self._config, self._rng)
+        examples = _concatenate([self._names, *self._draw_given(), outliers])
+        return Epoch(examples, self._config.rows_a_batch(len(self._names)), self._config.character_dropout, self._rng)
 
     def labelled(self) -> tuple[TokenSequences, Ids]:
         """Return every name, and the given and full names of one epoch, as token ids and with their label ids (N,)."""

@@ -9,6 +9,8 @@ import numpy as np
 
 from model.data.corpus import Corpus, Dataset
 
+_MAX_HELD_OUT = 50_000
+
 
 @dataclass(frozen=True)
 class Split:
@@ -40,6 +42,8 @@ def split_corpus(corpus: Corpus, seed: int) -> Split:
 def split_dataset(dataset: Dataset, seed: int) -> Split:
     """Split 80/10/10 by folded name, stratified by label; a name shared by labels goes to one part whole.
 
+    Of more than half a million names, only some 50,000 go to each held-out part: more would tell little.
+
     The most common names of a ranked label always train: everyone asks for them, and the rest is what to measure.
     Every label gets at least one name of its own in each part unless it shares nearly all of them with others.
     """
@@ -52,7 +56,7 @@ def _split(dataset: Dataset, seed: int, part_of: dict[str, int]) -> Split:
     A label's names are assigned in the order of their hashes: when names are added later, nearly all of those that are
     held out stay so, and versions of the data can be compared on them.
     """
-    head = dataset.head()
+    head, divisor = dataset.head(), max(10, len(dataset) // _MAX_HELD_OUT)
     for name in head:
         part_of.setdefault(name, 0)
     # Small labels first: what they share with larger ones is then assigned by their own proportions.
@@ -62,11 +66,16 @@ def _split(dataset: Dataset, seed: int, part_of: dict[str, int]) -> Split:
         )
         unassigned = [name for name in label_names if name not in part_of]
         free = sum(name not in head for name in label_names)
-        held_out = max(1, len(unassigned) * len(label_names) // (10 * max(1, free)))
+        held_out = max(1, len(unassigned) * len(label_names) // (divisor * max(1, free)))
         for position, name in enumerate(unassigned):
             part_of[name] = 2 if position < held_out else 1 if position < 2 * held_out else 0
     parts = np.array([part_of[name] for name in dataset.names])
     return Split(dataset.take(parts == 0), dataset.take(parts == 1), dataset.take(parts == 2))
+
+
+def count_training_names(n_names: int) -> int:
+    """Return about how many of so many names a split leaves to train on."""
+    return n_names - 2 * min(n_names // 10, _MAX_HELD_OUT)
 
 
 def _hash(seed: int, text: str) -> bytes:
