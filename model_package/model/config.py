@@ -22,6 +22,7 @@ def read_config(
     architecture: str | None = None,
     epochs: int | None = None,
     seed: int | None = None,
+    device: str | None = None,
     ranked: str | None = None,
 ) -> tuple[Shape, TrainingConfig]:
     """Return the settings of a file with tables [shape] and [training]; arguments that are not None win over it.
@@ -37,7 +38,7 @@ def read_config(
             raise ConfigError(f"{path}: {name} is to be a table, [{name}].")
     arguments: dict[str, dict[str, object]] = {
         "shape": {"architecture": architecture},
-        "training": {"epochs": epochs, "seed": seed, "ranked": ranked},
+        "training": {"epochs": epochs, "seed": seed, "device": device, "ranked": ranked},
     }
     settings = {
         name: tables.get(name, {}) | {key: value for key, value in given.items() if value is not None}

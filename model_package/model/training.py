@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from typing import get_args
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from model.data.corpus import Dataset
 from model.data.splitting import Split
 from model.errors import ConfigError
 from model.networks.blending import blend
+from model.networks.devices import Device, find_device, on_device
 from model.networks.inference import compute_outputs
 from model.networks.language_model import LanguageModel
 from model.networks.modules import LinearNetwork, WideNetwork
@@ -38,6 +40,7 @@ class TrainingConfig(SamplingConfig):
     weight_decay: float = 0.01  # of all but that table
     gradient_clip: float = 1.0
     outlier_loss: float = 0.7  # what telling names from outliers counts beside telling labels apart
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,6 +49,8 @@ class TrainingConfig(SamplingConfig):
         for setting in ("learning_rate", "ngram_learning_rate", "gradient_clip"):
             if not 0 < getattr(self, setting) <= _MAX_SETTING:
                 raise ConfigError(f"{setting} must be positive.")
+        if self.device not in get_args(Device):
+            raise ConfigError(f"device must be one of {', '.join(get_args(Device))}.")
         if not (0 <= self.weight_decay <= _MAX_SETTING and 0 <= self.outlier_loss <= _MAX_SETTING):
             raise ConfigError("weight_decay and outlier_loss must not be negative.")
 
@@ -105,15 +110,17 @@ def train(
 ) -> TrainingResult:
     """Train one network, keep the epoch with the lowest validation loss, and finish its table of n-grams if it has one.
 
-    The same split, settings and seed give the same weights.
+    The same split, settings and seed give the same weights on a processor, and nearly so on an accelerator.
 
     Raises:
         ConfigError: a setting is out of range.
     """
+    device = find_device(training_config.device)
     torch.manual_seed(training_config.seed)
     n_names, n_labels, shape = len(split.train), len(split.train.labels), shape or Shape()
     training_config = replace(
         training_config,
+        device=device,
         epochs=training_config.count_epochs(n_names),
         batch_size=training_config.rows_a_batch(n_names),
     )
@@ -123,7 +130,8 @@ def train(
     classifier = build_classifier(config)
     sampler = BatchSampler(split, characters, training_config)
     held_out = encode_all(split.validation, characters)
-    epochs, best = _fit(classifier, sampler, held_out, split.validation, training_config, progress=progress)
+    with on_device(classifier, device):
+        epochs, best = _fit(classifier, sampler, held_out, split.validation, training_config, progress=progress)
     language_model_share = 0.0
     if isinstance(classifier, WideNetwork):
         language = LanguageModel(*sampler.labelled(), config.n_labels, config.n_tokens)
@@ -184,6 +192,7 @@ def encode_all(dataset: Dataset, characters: tuple[str, ...]) -> TokenSequences:
 
 def _optimisation_step(classifier: nn.Module, config: TrainingConfig) -> Callable[[Batch, float], float]:
     """Return a function that learns from one batch, at a share of the whole training, and returns its loss."""
+    device = next(classifier.parameters()).device
     optimiser = Optimiser(
         classifier,
         learning_rate=config.learning_rate,
@@ -194,7 +203,8 @@ def _optimisation_step(classifier: nn.Module, config: TrainingConfig) -> Callabl
 
     def step(batch: Batch, share: float) -> float:
         classifier.train()
-        loss = _loss(classifier(torch.from_numpy(batch.ids)), batch, config.outlier_loss)
+        outputs = classifier(torch.from_numpy(batch.ids).to(device))
+        loss = _loss(outputs, batch, config.outlier_loss)
         optimiser.step(loss, share)
         return loss.item()
 
@@ -203,12 +213,12 @@ def _optimisation_step(classifier: nn.Module, config: TrainingConfig) -> Callabl
 
 def _loss(outputs: Tensor, batch: Batch, outlier_loss: float) -> Tensor:
     """Return the loss of outputs (B, L + 1): cross-entropy over labels, for names, and of being a name, for all."""
-    label_ids = torch.from_numpy(batch.label_ids)
+    label_ids = torch.from_numpy(batch.label_ids).to(outputs.device)
     of_labels = nn.functional.cross_entropy(outputs[:, :-1], label_ids, reduction="none", ignore_index=NO_LABEL)
     of_names = nn.functional.binary_cross_entropy_with_logits(
-        outputs[:, -1], (label_ids != NO_LABEL).double(), reduction="none"
+        outputs[:, -1], (label_ids != NO_LABEL).to(outputs.dtype), reduction="none"
     )
-    return (of_labels * torch.from_numpy(batch.weights) + outlier_loss * of_names).mean()
+    return (of_labels * torch.from_numpy(batch.weights).to(outputs.device) + outlier_loss * of_names).mean()
 
 
 def _validate(logits: NDArray[np.float64], dataset: Dataset) -> tuple[float, float]:

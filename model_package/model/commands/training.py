@@ -44,6 +44,9 @@ def train(
     seed: Annotated[
         int | None, typer.Option(min=0, max=MAX_SEED, help="Fixes the split, the initial weights and the order.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or mps; auto takes an accelerator where there is one.")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     mlflow: MlflowOption = None,
     as_is: AsIsOption = False,
@@ -59,7 +62,9 @@ def train(
 
     if mlflow:
         tracking.check_installed()
-    shape, training_config = read_config(config, architecture=architecture, epochs=epochs, seed=seed, ranked=ranked)
+    shape, training_config = read_config(
+        config, architecture=architecture, epochs=epochs, seed=seed, device=device, ranked=ranked
+    )
     names, manifest = find_names(data)
     corpus = load_corpus(names, Reading(as_is, skip_small, training_config.ranked))
     print_warnings(corpus.warnings)

@@ -18,12 +18,13 @@ def compute_outputs(
     """Return outputs (N, O) of N token sequences of any lengths, without dropout; the mode is left as it was."""
     was_training = classifier.training
     classifier.eval()
-    packed = TokenSequences.pack(sequences)
+    packed, device = TokenSequences.pack(sequences), next(classifier.parameters()).device
     outputs = np.empty((len(packed), n_outputs), dtype=np.float64)
     with torch.inference_mode():
         for group in packed.by_length():
             for start in range(0, len(group), _MAX_BATCH_ROWS):
                 positions = group[start : start + _MAX_BATCH_ROWS]
-                outputs[positions] = classifier(torch.from_numpy(packed.stack(positions))).numpy()
+                ids = torch.from_numpy(packed.stack(positions)).to(device)
+                outputs[positions] = classifier(ids).cpu().numpy()
     classifier.train(was_training)
     return outputs

@@ -48,7 +48,7 @@ class RecurrentNetwork(nn.Module):
             last = last[0]
         final = last.transpose(0, 1).flatten(1)  # (B, D*H)
         summary = torch.cat([final, states.amax(dim=1)], dim=1)  # (B, 2*D*H)
-        outputs: Tensor = self.readout(self.dropout(summary).double())
+        outputs: Tensor = self.readout(self.dropout(summary).to(self.readout.weight.dtype))
         return outputs
 
 
@@ -71,7 +71,7 @@ class ConvolutionalNetwork(nn.Module):
         """Map token ids (B, T) to outputs (B, O)."""
         embedded = self.dropout(self.embedding(ids)).transpose(1, 2)  # (B, E, T)
         summary = torch.cat([convolve(embedded).relu().amax(dim=2) for convolve in self.filters], dim=1)
-        outputs: Tensor = self.readout(self.dropout(summary).double())
+        outputs: Tensor = self.readout(self.dropout(summary).to(self.readout.weight.dtype))
         return outputs
 
 
@@ -109,18 +109,23 @@ class LinearNetwork(nn.Module):
 
     def _sum_rows(self, buckets: Tensor) -> Tensor:
         """Return the sums (B, O) of rows (B, G) that are trained: whole n-grams are dropped, gradients are sparse."""
-        kept = self.dropout(torch.ones(buckets.shape))
+        table = self.weights.weight
+        kept = self.dropout(torch.ones(buckets.shape, device=table.device))
         sums = nn.functional.embedding_bag(
-            buckets, self.weights.weight, mode="sum", per_sample_weights=kept, sparse=True
+            buckets,
+            table,
+            mode="sum",
+            per_sample_weights=kept,
+            sparse=table.device.type != "mps",  # which has no sparse gradients; Adagrad does the same with dense ones
         )
-        return sums.double()
+        return sums.to(self.bias.dtype)
 
     def buckets(self, ids: Tensor) -> Tensor:
         """Return the rows of the weights (B, G) of all n-grams of token ids (B, T), the shortest first."""
-        n_tokens, codes = ids.shape[1], _hash_ngrams(_windows(ids))
+        n_tokens, codes = ids.shape[1], _hash_ngrams(_windows(ids.cpu()))  # accelerators multiply no whole numbers
         ngrams = [codes[:, : max(0, n_tokens - n), n] for n in range(_MAX_NGRAM_LENGTH)]
         buckets: Tensor = torch.cat(ngrams, dim=1) % self.n_buckets
-        return buckets
+        return buckets.to(self.weights.weight.device)
 
 
 class WideNetwork(nn.Module):

@@ -61,7 +61,8 @@ class Optimiser:
         """Scale all gradients down, those of a table too, so that their norm together is the largest allowed."""
         for table in self._tables:
             assert table.grad is not None  # every network with a table looks something up
-            table.grad = table.grad.coalesce()
+            if table.grad.is_sparse:
+                table.grad = table.grad.coalesce()
         gradients = [parameter.grad for parameter in (*self._dense, *self._tables) if parameter.grad is not None]
         values = [gradient.values() if gradient.is_sparse else gradient for gradient in gradients]
         scale = self._gradient_clip / (get_total_norm(values) + _TINY)
