@@ -35,7 +35,7 @@ def test_training_model_trains_and_the_other_verbs_use_its_bundle(names_folder: 
     trained = _run("training_model", tmp_path / "out", names_folder, "--epochs", "2", "--store", tmp_path / "store")
     assert trained.returncode == 0, trained.stderr
     assert "macro f1" in trained.stdout
-    assert re.search(r"2 passes over some \d+ names, a table of 1024 rows: about 0 minutes of CPU", trained.stdout)
+    assert re.search(r"2 pass\(es\) over some \d+ names, a table of 1024 rows: about 0 minutes of CPU", trained.stdout)
     assert [line.split(":")[0] for line in trained.stderr.splitlines()] == ["epoch 1", "epoch 2"]
     alone = re.findall(r"network alone (\d\.\d+)", trained.stderr + trained.stdout)
     assert len(alone) == 3  # of each epoch, and of the one that was kept

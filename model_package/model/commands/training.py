@@ -111,7 +111,7 @@ def _describe_cost(corpus: "Corpus", config: "TrainingConfig", shape: "Shape") -
     cost = estimate(n_names, len(corpus.names.labels), config, shape)
     table = f", a table of {cost.table_rows} rows" if cost.table_rows else ""
     return (
-        f"{cost.n_epochs} passes over some {n_names} names{table}: about {cost.cpu_seconds / 60:.0f} minutes of CPU, "
+        f"{cost.n_epochs} pass(es) over some {n_names} names{table}: about {cost.cpu_seconds / 60:.0f} minutes of CPU, "
         f"{cost.memory_bytes / 1e9:.1f} GB of memory, a bundle of {cost.bundle_bytes / 1e6:.0f} MB."
     )
 
