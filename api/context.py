@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
+from api.errors import Unavailable
 from api.name_quota import NameQuota
 from api.recording import Recording
 
@@ -53,6 +54,8 @@ class RequestContext:
     route: str | None = None
     """Template of the route, where no router sets it."""
     model_version: str | None = None
+    unavailable: Unavailable | None = None
+    """Why the answer is a 503."""
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """What the answer carries beside the route's own headers, names in lower case."""
 

@@ -1,6 +1,25 @@
 """What the service raises on purpose, free of HTTP; `api.problems` maps it to answers."""
 
 from collections.abc import Sequence
+from enum import StrEnum
+
+
+class Unavailable(StrEnum):
+    """Why a request gets 503."""
+
+    BODIES = "bodies"
+    """Request bodies in memory take all the room that there is for them."""
+    CONCURRENCY = "concurrency"
+    """As many requests, or streams, are in progress as may be."""
+    CONNECTIONS = "connections"
+    DRAINING = "draining"
+    RATE_LIMITS = "rate_limits"
+    """They cannot be checked, and nothing may pass uncounted."""
+    REQUEST_LOG = "request_log"
+    """It cannot be written, and nothing may be answered unrecorded."""
+    WORKERS = "workers"
+    """Too many long lists and explanations wait for a thread."""
+    OTHER = "other"
 
 
 class FieldError(Exception):

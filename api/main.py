@@ -141,7 +141,7 @@ def _middleware(app: FastAPI, settings: Settings, paths: RoutePaths, keys: KeyRi
     )
     if limiter.needed:
         stack = RateLimit(stack, limiter=limiter, open_paths=paths.open)
-    stack = ConcurrencyLimit(
+    limit = ConcurrencyLimit(
         stack,
         max_requests=settings.max_concurrency,
         max_streams=settings.max_streams,
@@ -149,8 +149,9 @@ def _middleware(app: FastAPI, settings: Settings, paths: RoutePaths, keys: KeyRi
         probe_paths=paths.probe,
         stream_paths=paths.stream,
     )
+    app.state.metrics.streams.set_function(lambda: limit.n_streams)
     authenticator = Authenticator(keys, TrustedProxies(settings.trusted_proxies))
-    stack = Authentication(stack, authenticator=authenticator, open_paths=paths.open)
+    stack = Authentication(limit, authenticator=authenticator, open_paths=paths.open)
     if settings.cors_origins:  # outside authentication: a browser asks for permission without a key
         stack = CrossOrigin(stack, origins=settings.cors_origins)
     return stack

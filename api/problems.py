@@ -14,7 +14,14 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from api.context import context_of
-from api.errors import FieldError, LimitsUnavailableError, OverloadedError, RateLimitedError, RequestLogFullError
+from api.errors import (
+    FieldError,
+    LimitsUnavailableError,
+    OverloadedError,
+    RateLimitedError,
+    RequestLogFullError,
+    Unavailable,
+)
 from api.schemas.problem import FieldProblem, Problem
 from model.errors import PredictionError
 
@@ -28,9 +35,12 @@ class ProblemResponse(JSONResponse):
     """A JSON response of the problem media type."""
 
     media_type = "application/problem+json"
+    unavailable: Unavailable | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it in the shape of the path."""
+        """Send it in the shape of the path, and note in the request's context why it is a 503."""
+        if self.unavailable:
+            context_of(scope).unavailable = self.unavailable
         self.body = in_the_shape_of(scope["path"], bytes(self.body))
         self.headers["content-length"] = str(len(self.body))
         await super().__call__(scope, receive, send)
@@ -45,11 +55,22 @@ def in_the_shape_of(path: str, problem: bytes) -> bytes:
 
 
 def problem_response(
-    status: int, detail: str, errors: Sequence[FieldProblem] = (), headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str,
+    errors: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+    unavailable: Unavailable | None = None,
 ) -> ProblemResponse:
-    """Build the one shape of every error."""
+    """Build the one shape of every error; `unavailable` is why a 503 is given."""
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors) or None)
-    return ProblemResponse(problem.model_dump(exclude_none=True), status_code=status, headers=headers)
+    response = ProblemResponse(problem.model_dump(exclude_none=True), status_code=status, headers=headers)
+    response.unavailable = unavailable
+    return response
+
+
+def unavailable_response(reason: Unavailable, detail: str) -> ProblemResponse:
+    """Build a 503 for a client that may try again at once."""
+    return problem_response(503, detail, headers={"Retry-After": "1"}, unavailable=reason)
 
 
 def rate_limited(scope: Scope, error: RateLimitedError) -> ProblemResponse:
@@ -62,19 +83,17 @@ def rate_limited(scope: Scope, error: RateLimitedError) -> ProblemResponse:
 
 def limits_unavailable() -> ProblemResponse:
     """Return the 503 of a request that cannot be counted."""
-    return problem_response(503, "Rate limits cannot be checked; try again in a second.", headers={"retry-after": "1"})
+    return unavailable_response(Unavailable.RATE_LIMITS, "Rate limits cannot be checked; try again in a second.")
 
 
 def request_log_full() -> ProblemResponse:
     """Return the 503 of a request that cannot be recorded."""
-    detail = "The request cannot be recorded; try again in a second."
-    return problem_response(503, detail, headers={"retry-after": "1"})
+    return unavailable_response(Unavailable.REQUEST_LOG, "The request cannot be recorded; try again in a second.")
 
 
-def overloaded() -> ProblemResponse:
+def overloaded(reason: Unavailable = Unavailable.CONCURRENCY) -> ProblemResponse:
     """Say that the service sheds load."""
-    detail = "The service has more to do than it can; try again in a second."
-    return problem_response(503, detail, headers={"Retry-After": "1"})
+    return unavailable_response(reason, "The service has more to do than it can; try again in a second.")
 
 
 def failed() -> ProblemResponse:
@@ -126,7 +145,7 @@ async def _failed(_: Request, __: Exception) -> ProblemResponse:
 
 
 async def _overloaded(_: Request, __: Exception) -> ProblemResponse:
-    return overloaded()
+    return overloaded(Unavailable.WORKERS)
 
 
 async def _rate_limited(request: Request, error: Exception) -> ProblemResponse:

@@ -99,7 +99,9 @@ def serve() -> None:
     )
     _tune_garbage_collection()
     listeners = [listener, *(listener.dup() for _ in range(_ACCEPTS - 1))]
-    Server(config, lifecycle, drain_seconds=settings.drain_seconds).run(sockets=listeners)
+    server = Server(config, lifecycle, drain_seconds=settings.drain_seconds)
+    app.state.metrics.connections.set_function(lambda: len(server.server_state.connections))
+    server.run(sockets=listeners)
 
 
 def _warn_of_unknown_variables() -> None:

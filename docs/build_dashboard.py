@@ -59,6 +59,7 @@ _P99 = _quantile(0.99, "http_request_duration_seconds", _SERVED, "le, route")
 _NAMES = f"sum({_rate('predictions_total')})"
 _LABELS = f"sum by (label) ({_rate('predictions_total')})"
 _ABSTAINED = f"sum by (reason) ({_rate('abstentions_total')})"
+_UNAVAILABLE = f"sum by (reason) ({_rate('http_requests_unavailable_total')})"
 _RELOADS = f"sum by (outcome) (increase(model_reloads_total{{{_JOB}}}[1h]))"
 _LOG_ERRORS = f"sum by (stage, error) ({_rate('request_log_errors_total')})"
 _SHARES = (0.5, 0.9, 0.99)
@@ -87,6 +88,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     ),
     "Saturation": (
         Panel("Requests in progress", ((f"http_requests_in_progress{{{_JOB}}}", "{{instance}}"),)),
+        Panel("Requests answered 503, by reason", ((_UNAVAILABLE, "{{reason}}"),), "reqps"),
+        Panel(
+            "Connections and streams",
+            (
+                (f"http_connections_open{{{_JOB}}}", "{{instance}}"),
+                (f"http_streams_in_progress{{{_JOB}}}", "{{instance}} streams"),
+            ),
+        ),
         Panel("CPU, in cores", ((_rate("process_cpu_seconds_total"), "{{instance}}"),)),
         Panel("Memory", ((f"process_resident_memory_bytes{{{_JOB}}}", "{{instance}}"),), "bytes"),
         Panel(
@@ -117,6 +126,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel("New bundles within 1 h", ((_RELOADS, "{{outcome}}"),)),
         Panel("Names", ((_NAMES, "names a second"),)),
+        Panel(
+            "Confidence",
+            tuple((_quantile(share, "prediction_confidence"), f"p{100 * share:.0f}") for share in (0.1, 0.5)),
+            "percentunit",
+            meaning="Probability of the most probable label: half, or 9 of 10, of the names have more",
+        ),
     ),
     "Request log": (
         Panel(

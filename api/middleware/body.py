@@ -7,7 +7,8 @@ from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.context import context_of, refusal_of
-from api.problems import problem_response
+from api.errors import Unavailable
+from api.problems import problem_response, unavailable_response
 
 _TOO_LARGE = "A request body may have at most {} bytes."
 _BUSY = "The service holds as many request bodies as it can; try again in a second."
@@ -69,7 +70,7 @@ class RequestBody:
                 held += len(chunk)
                 self._total_bytes += len(chunk)
                 if self._total_bytes > self._max_total_bytes:
-                    await problem_response(503, _BUSY, headers={"Retry-After": "1"})(scope, receive, send)
+                    await unavailable_response(Unavailable.BODIES, _BUSY)(scope, receive, send)
                     return
                 chunks.append(chunk)
             whole: Message | None = {"type": "http.request", "body": b"".join(chunks), "more_body": False}

@@ -42,6 +42,11 @@ class ConcurrencyLimit:
         self._requests = 0
         self._streams: Counter[str] = Counter()
 
+    @property
+    def n_streams(self) -> int:
+        """Streams in progress."""
+        return self._streams.total()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on while there is room."""
         if scope["type"] != "http" or scope["path"] in self._probe_paths:

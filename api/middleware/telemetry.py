@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.context import RequestContext, is_last, refusal_of, route_of, set_context
+from api.errors import Unavailable
 from api.lifecycle import Lifecycle
 from api.middleware.security_headers import with_security_headers
 from api.observability.logs import AccessLog
@@ -111,6 +112,9 @@ class RequestTelemetry:
             if route is None:  # refused before it was routed
                 route = self._find_template(scope["path"])
             context.recording.ended(route, status)
+            if status == 503:
+                otherwise = Unavailable.DRAINING if self._lifecycle.draining else Unavailable.OTHER
+                self._recorder.metrics.unavailable.labels(context.unavailable or otherwise).inc()
             trace_id = span.trace_id if span else None
             self._recorder.record(method, route or "unmatched", status, seconds, context.request_id, trace_id=trace_id)
             if span:
@@ -146,7 +150,9 @@ class _Exchange:
         """Run the app; what it fails to answer is answered here."""
         refusal = refusal_of(self._scope)
         if refusal:
-            app = problem_response(refusal.status, refusal.detail, headers=dict(refusal.headers))
+            reason = Unavailable.CONNECTIONS if refusal.status == 503 else None
+            headers = dict(refusal.headers)
+            app = problem_response(refusal.status, refusal.detail, headers=headers, unavailable=reason)
         try:
             await app(self._scope, self.receive, self.send)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is logged and counted here

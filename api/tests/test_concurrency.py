@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -66,23 +68,34 @@ def _run(app: FastAPI, scenario: Callable[[httpx.AsyncClient], Awaitable[None]])
     asyncio.run(run())
 
 
+def _unavailable(metrics: str) -> Counter[str]:
+    """Return how many requests got 503, by reason."""
+    found = re.findall(r'^http_requests_unavailable_total\{reason="(\w+)"\} (\d+)', metrics, re.MULTILINE)
+    return Counter({reason: int(number) for reason, number in found})
+
+
 @pytest.mark.parametrize(
-    ("path", "callers", "refused"),
+    ("path", "callers", "refused", "reason"),
     [
-        ("/get_prediction", ["first", "second", "first", "second"], 503),
-        ("/v1/predict", ["first", "second", "first"], 503),
-        ("/v1/predict/stream", ["first", "first", "first"], 429),
-        ("/v1/predict/stream", ["first", "second", "first", "second"], 503),
+        ("/get_prediction", ["first", "second", "first", "second"], 503, "concurrency"),
+        ("/v1/predict", ["first", "second", "first"], 503, "bodies"),
+        ("/v1/predict/stream", ["first", "first", "first"], 429, None),
+        ("/v1/predict/stream", ["first", "second", "first", "second"], 503, "concurrency"),
     ],
     ids=["requests", "bytes", "streams of one caller", "streams"],
 )
 def test_what_exceeds_a_bound_is_refused_until_there_is_room(
-    app: FastAPI, path: str, callers: list[str], refused: int
+    app: FastAPI, path: str, callers: list[str], refused: int, reason: str | None
 ) -> None:
     async def scenario(client: httpx.AsyncClient) -> None:
+        before = _unavailable((await client.get("/metrics")).text)
         held = [Held(client, path, key) for key in callers]
         assert [await request.in_work() for request in held] == [True] * (len(callers) - 1) + [False]
         assert await held[-1].release() == refused
+        metrics = (await client.get("/metrics")).text
+        assert _unavailable(metrics) - before == Counter([reason] if reason else [])
+        n_streams = len(callers) - 1 if path.endswith("stream") else 0
+        assert f"http_streams_in_progress {n_streams}.0" in metrics
         assert (await client.get("/livez")).status_code == 200
         for request in held[:-1]:
             assert await request.release() == 200

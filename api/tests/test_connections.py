@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.tests.conftest import Server, start, stop, until
+from api.tests.conftest import Server, metric_sum, start, stop, until
 
 BODY = b'{"name": "Jordan"}'
 HEAD = b"POST /get_prediction HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -277,8 +277,10 @@ def test_a_surplus_connection_gets_503_with_retry_after(bundle: Path, tmp_path: 
     with _connect(server) as probe:
         probe.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
         probed = _read_all(probe)
+    counted = metric_sum(server.client, 'http_requests_unavailable_total{reason="connections"}')
     assert stop(server) == 0
     assert _statuses(answer) == [503]
+    assert counted == 1
     assert b"retry-after: 1\r\n" in answer
     assert _statuses(probed) == [200]
     assert b"connection: close\r\n" in probed

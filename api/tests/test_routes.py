@@ -2,6 +2,7 @@ import json
 import math
 from collections import Counter
 from functools import partial
+from math import exp
 
 import httpx
 import pytest
@@ -64,6 +65,7 @@ def test_metrics_count_by_route_template_and_label_and_never_hold_a_path(client:
     assert value('http_requests_total{method="OTHER",route="/livez",status="405"}') >= 1
     assert value('http_request_duration_seconds_count{method="POST",route="/get_prediction"}') >= 1
     assert value("model_info{") == 1
+    assert value("http_connections_open ") >= 1
     text = client.get("/metrics").text
     assert "secret-path" not in text
     assert "Jordan" not in text
@@ -74,15 +76,25 @@ def test_metrics_count_by_route_template_and_label_and_never_hold_a_path(client:
 @pytest.mark.parametrize("repeats", [1, 4], ids=["few names", "many names"])
 def test_names_count_by_their_most_probable_label_and_abstentions_by_reason(client: httpx.Client, repeats: int) -> None:
     reasons = ("unfamiliar", "unknown characters")
+
+    def confident() -> float:
+        """Return how many names have had a label with a probability above 0.5."""
+        at_most, every = (metric_sum(client, f'prediction_confidence_bucket{{le="{le}"}}') for le in ("0.5", "+Inf"))
+        return every - at_most
+
     series = {label: f'predictions_total{{label="{label}"}}' for label in ENDINGS}
     series |= {reason: f'abstentions_total{{reason="{reason}"}}' for reason in reasons}
     before = {what: metric_sum(client, line_start) for what, line_start in series.items()}
+    confident_before = confident()
     body = {"names": ["Berson", "Мария", "qxzvw"] * repeats, "top_k": len(ENDINGS)}
     predictions = client.post("/v1/predict", json=body).json()["predictions"]
     expected = Counter(prediction["labels"][0] for prediction in predictions if prediction["labels"])
     expected.update(prediction["abstained"] for prediction in predictions if prediction["abstained"])
     counted = {what: metric_sum(client, line_start) - before[what] for what, line_start in series.items()}
     assert counted == {what: expected[what] for what in series}
+    assert confident() == confident_before + sum(
+        exp(p["log_probabilities"][0]) > 0.5 for p in predictions if p["labels"]
+    )
     assert all(expected[reason] for reason in reasons)
 
 

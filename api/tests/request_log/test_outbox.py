@@ -243,6 +243,7 @@ def test_a_full_log_never_ends_the_service(bundle: Path, tmp_path: Path, policy:
             problem = server.client.post("/get_prediction", json={"name": "Jordan"})
             assert problem.json()["detail"] == "The request cannot be recorded; try again in a second."
             assert problem.headers["retry-after"] == "1"
+            assert metric_sum(server.client, 'http_requests_unavailable_total{reason="request_log"}') >= 1
             stream = server.client.post(
                 "/v1/predict/stream", content='"Jordan"\n', headers={"content-type": "application/x-ndjson"}
             )
