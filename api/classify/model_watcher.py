@@ -73,6 +73,7 @@ class ModelWatcher:
         """Tell whether the bundle is another than the served one and was not refused just now."""
         if state == self._host.current.state:
             self._refused_state = self._logged = None
+            self._metrics.model_refused.set(0)
             return False
         return state != self._refused_state or monotonic() >= self._retry_at
 
@@ -84,11 +85,13 @@ class ModelWatcher:
         self._release_at = monotonic() + _RELEASE_SECONDS
         self._host.reload()
         self._logged = None
+        self._metrics.model_refused.set(0)
         self._metrics.model_reloads.labels("loaded").inc()
 
     def _report(self, state: BundleState | str, error: BaseException) -> None:
         """Log and count a refusal, once for a bundle and a reason: one that is still being copied is tried often."""
         reason = _reason(error)
+        self._metrics.model_refused.set(1)
         refusal = (state.metadata if isinstance(state, BundleState) else None, reason)
         if refusal == self._logged:
             return

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from api.classify.bundle_state import read_state
-from api.tests.conftest import start, stop, until
+from api.tests.conftest import metric_sum, start, stop, until
 from model.artifacts import read_bundle, write_bundle
 from model.errors import StoreError
 from model.prediction import Predictor
@@ -81,9 +81,11 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(store: Store, tmp
     (store.path / "current").write_text("c" * 12)
     until(lambda: 'model_reloads_total{outcome="refused"} 1.0' in server.client.get("/metrics").text)
     assert served_version(server.client) == "b" * 12
+    assert metric_sum(server.client, "model_bundle_refused ") == 1
     assert server.client.get("/readyz").status_code == 200
     (store.path / "current").write_text("a" * 12)
     until(lambda: served_version(server.client) == "a" * 12)
+    until(lambda: metric_sum(server.client, "model_bundle_refused ") == 0)
     assert stop(server) == 0
     assert "does not match the hash" in (tmp_path / "log").read_text()
 

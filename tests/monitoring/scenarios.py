@@ -21,8 +21,7 @@ STARTED = f"process_start_time_seconds{{{JOB}}}"
 READY = f"kube_deployment_status_replicas_ready{{{DEPLOYMENT}}}"
 WANTED = f"kube_deployment_spec_replicas{{{DEPLOYMENT}}}"
 RESTARTS = f"kube_pod_container_status_restarts_total{{{POD}}}"
-MODEL_LOADED = f'model_reloads_total{{{JOB}, outcome="loaded"}}'
-MODEL_REFUSED = f'model_reloads_total{{{JOB}, outcome="refused"}}'
+MODEL_REFUSED = f"model_bundle_refused{{{JOB}}}"
 KEYS_LOADED = f'api_key_reloads_total{{{JOB}, outcome="loaded"}}'
 KEYS_REFUSED = f'api_key_reloads_total{{{JOB}, outcome="refused"}}'
 COMMIT_FAILING = f'request_log_failing{{{JOB}, stage="commit"}}'
@@ -51,10 +50,10 @@ _COUNTERS = {
     SECONDS: 3,
     PREDICTIONS: 600,
     ABSTENTIONS: 12,
-    **dict.fromkeys((MODEL_LOADED, MODEL_REFUSED, KEYS_LOADED, KEYS_REFUSED, RESTARTS), 0),
+    **dict.fromkeys((KEYS_LOADED, KEYS_REFUSED, RESTARTS), 0),
     **dict.fromkeys((LOST, SKIPPED, REJECTED, LIMIT_ERRORS), 0),
 }
-_GAUGES = dict.fromkeys((COMMIT_FAILING, SHIP_FAILING), 0.0) | {
+_GAUGES = dict.fromkeys((COMMIT_FAILING, SHIP_FAILING, MODEL_REFUSED), 0.0) | {
     IN_PROGRESS: 2,
     STARTED: 1.7e9,
     READY: 2,
@@ -120,8 +119,7 @@ def normal_week() -> dict[str, tuple[Stretch, ...]]:
         STARTED: tuple((1.7e9 + 86_400 * day, DAY) for day in range(7)),
         READY: ((2, DAY - 4), (1, 4)) * 7,
         RESTARTS: ((0, 3 * DAY), (0.25, 4), (0, 4 * DAY - 4)),
-        MODEL_REFUSED: ((0, 2 * DAY), (0.25, 4), (0, 5 * DAY - 4)),  # while it was being copied
-        MODEL_LOADED: ((0, 2 * DAY + 4), (0.25, 4), (0, 5 * DAY - 8)),
+        MODEL_REFUSED: ((0, 2 * DAY), (1, 4), (0, 5 * DAY - 4)),  # while it was being copied
         TRAINING_FAILED: ((0, 3 * DAY), (1, 4 * DAY)),  # its Job stays, but the run after it has succeeded
         TRAINED: ((1.7e9, 3 * DAY), (1.7e9 + 2 * 86_400, 4 * DAY)),
         OUTBOX_AGE: ((0.5, 5 * DAY), (300, 20), (0.5, 2 * DAY - 20)),  # while the database restarts
@@ -203,7 +201,7 @@ SCENARIOS = {
     "nothing is scraped": _trouble("MetricsAbsent", "page", {IN_PROGRESS: None}, lasts=5, fires=3, ends=6, step=0.5),
     "a container restarts three times": _trouble("Restarts", "ticket", {RESTARTS: 1}, lasts=3, fires=5, ends=70),
     "a training run fails": _trouble("TrainingFailed", "ticket", {TRAINING_FAILED: 1}, lasts=30, fires=3, ends=32),
-    "a bundle is refused": _trouble("ModelRefused", "ticket", {MODEL_REFUSED: 1}, lasts=1, fires=8, ends=70),
+    "a bundle is refused": _trouble("ModelRefused", "ticket", {MODEL_REFUSED: 1}, lasts=DAY, fires=8, ends=DAY + 3),
     "a list of keys is refused": _trouble("ApiKeysRefused", "ticket", {KEYS_REFUSED: 1}, lasts=1, fires=8, ends=70),
     "the disk is full": _trouble("RequestLogFailing", "ticket", {COMMIT_FAILING: 1}, lasts=15, fires=12, ends=16),
     "the database does not answer": _trouble(
