@@ -25,7 +25,7 @@ from model.networks.optimiser import Optimiser
 from model.token_sequences import TokenSequences
 from model.utils import build_vocabulary, log_softmax
 
-_EPOCHS = (2, 6)  # the least and the most, unless it is set
+_EPOCHS = (3, 6)  # the least and the most, unless it is set
 _NAMES_OF_MOST_EPOCHS = 75_000
 _MAX_SETTING = 1e6  # of a setting; nan and infinity are none
 
@@ -55,7 +55,7 @@ class TrainingConfig(SamplingConfig):
             raise ConfigError("weight_decay and outlier_loss must not be negative.")
 
     def count_epochs(self, n_names: int) -> int:
-        """Return how often the training names are passed: by default six times, twice if there are half a million."""
+        """Return how often the training names are passed: by default six times, half as often from 300,000 on."""
         suitable = round(_EPOCHS[1] * (_NAMES_OF_MOST_EPOCHS / n_names) ** 0.5)
         return self.epochs or min(_EPOCHS[1], max(_EPOCHS[0], suitable))
 
