@@ -23,10 +23,11 @@ from model.networks.language_model import LanguageModel
 from model.networks.modules import LinearNetwork, WideNetwork
 from model.networks.optimiser import Optimiser
 from model.token_sequences import TokenSequences
-from model.utils import build_vocabulary, log_softmax
+from model.utils import Ids, build_vocabulary, log_softmax
 
 _EPOCHS = (3, 6)  # the least and the most, unless it is set
 _NAMES_OF_MOST_EPOCHS = 75_000
+_MAX_COUNTED = 1_000_000  # names, by the language models
 _MAX_SETTING = 1e6  # of a setting; nan and infinity are none
 
 
@@ -134,7 +135,7 @@ def train(
         epochs, best = _fit(classifier, sampler, held_out, split.validation, training_config, progress=progress)
     language_model_share = 0.0
     if isinstance(classifier, WideNetwork):
-        language = LanguageModel(*sampler.labelled(), config.n_labels, config.n_tokens)
+        language = LanguageModel(*_sample(*sampler.labelled(), training_config), config.n_labels, config.n_tokens)
         language_model_share = blend(classifier, language, held_out, split.validation.label_ids)
     for module in classifier.modules():
         if isinstance(module, LinearNetwork):
@@ -143,6 +144,14 @@ def train(
     return TrainingResult(
         classifier, config, training_config, characters, outputs, tuple(epochs), best, language_model_share
     )
+
+
+def _sample(sequences: TokenSequences, label_ids: Ids, config: TrainingConfig) -> tuple[TokenSequences, Ids]:
+    """Return sequences and their labels, of very many as many as are to be counted."""
+    if len(sequences) <= _MAX_COUNTED:
+        return sequences, label_ids
+    chosen = np.random.default_rng(config.seed).choice(len(sequences), _MAX_COUNTED, replace=False)
+    return sequences.take(chosen), label_ids[chosen]
 
 
 def _fit(
