@@ -335,11 +335,11 @@ def test_spans_hold_the_rows_of_the_whole(tmp_path_factory: pytest.TempPathFacto
 # --- kills
 
 SMALL_SPANS = (
-    "import sys; from model.scoring import spans; spans.SPAN_ROWS = 50; from model.__main__ import main; main()"
+    "import sys; from model.scoring import spans; spans.SPAN_ROWS = 200; from model.__main__ import main; main()"
 )
 
 
-def _write_many(path: Path, n_rows: int = 4000) -> None:
+def _write_many(path: Path, n_rows: int = 24_000) -> None:
     rows = [f'{i},"{NAMES[i % 3]}{"ab"[i % 2] * (i % 7)}"' if i % 10 else f"{i},x,y" for i in range(n_rows)]
     path.write_text("\n".join(["id,name", *rows]), encoding="utf-8")
 
@@ -371,26 +371,26 @@ def _children(pid: int) -> list[Path]:
 def test_a_run_that_is_killed_goes_on_where_it_was(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spans, "SPAN_ROWS", 50)
+    monkeypatch.setattr(spans, "SPAN_ROWS", 200)
     _write_many(tmp_path / "in.csv")
     whole = scoring.score(str(tmp_path / "in.csv"), str(tmp_path / "whole.csv"), Settings(exported))
-    assert (whole.counts.scored, whole.counts.rejected.total()) == (3600, 400)
+    assert (whole.counts.scored, whole.counts.rejected.total()) == (21_600, 2400)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # behind a shell's & it would be ignored there too
     n_before = 0
-    for n_parts, sent in ((1, signal.SIGKILL), (30, signal.SIGINT)):
+    for sent in (signal.SIGKILL, signal.SIGINT):
         process = _start(tmp_path, exported)
-        _until(lambda n=n_parts, running=process: _n_parts(tmp_path) >= n or running.poll() is not None)  # type: ignore[misc]
+        _until(lambda n=n_before, running=process: _n_parts(tmp_path) > n or running.poll() is not None)  # type: ignore[misc]
         children = _children(process.pid)
         process.send_signal(sent)
         output = process.communicate(timeout=30)[0]
         assert "Traceback" not in output
         assert ("the same command goes on" in output) == (sent == signal.SIGINT)
         _until(lambda gone=children: not any(child.exists() for child in gone))  # type: ignore[misc]
-        assert n_before < _n_parts(tmp_path) < 80
+        assert n_before < _n_parts(tmp_path) < 120
         n_before = _n_parts(tmp_path)
         assert not (tmp_path / "out.csv").exists()
     resumed = scoring.score(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Settings(exported))
-    assert resumed.n_resumed == 50 * n_before
+    assert resumed.n_resumed == 200 * n_before
     for suffix in (".csv", ".rejected.csv"):
         assert (tmp_path / f"out{suffix}").read_bytes() == (tmp_path / f"whole{suffix}").read_bytes()
     assert not (tmp_path / "out.csv.parts").exists()

@@ -74,7 +74,7 @@ def score(
     try:
         with _progress() as progress:
             result = scoring.score(source, output, settings, progress)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # the latter is what Ctrl-C raises here
         progress_console.print("Stopped: the same command goes on behind the parts that are done.")
         raise
     _print_result(result, output)
