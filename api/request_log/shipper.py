@@ -183,7 +183,8 @@ def _explain(error: Exception, *, connected: bool) -> str:
     """Return what an operator needs to know; once connected only the class, as a message may quote a row."""
     if isinstance(error, SchemaError):
         return str(error)
-    if not connected and isinstance(error, (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)):
+    refused = isinstance(error, psycopg.errors.InsufficientPrivilege)  # its message names tables
+    if refused or (isinstance(error, psycopg.OperationalError) and not connected):
         return str(error).split("\n", 1)[0]
     return type(error).__name__
 

@@ -129,6 +129,24 @@ def test_a_database_that_cannot_hold_every_name_gets_no_rows(
     assert len(read_rows(directory)) == 1
 
 
+def test_a_role_without_rights_is_told_which_it_lacks(bundle: Path, tmp_path: Path, database_url: str) -> None:
+    query(database_url, "DROP ROLE IF EXISTS clerk")
+    query(database_url, "CREATE ROLE clerk LOGIN")
+    query(database_url, "GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk")
+    directory = tmp_path / "outbox"
+    try:
+        with running(bundle, directory, DATABASE_URL=database_url.replace("postgres@", "clerk@")) as server:
+            ask(server, 1)
+            until(lambda: "permission denied for schema public" in server.log.read_text())
+            query(database_url, "GRANT CREATE ON SCHEMA public TO clerk")
+            until(lambda: "must be owner of table prediction_request" in server.log.read_text())
+            query(database_url, "ALTER TABLE prediction_request OWNER TO clerk")
+            until(lambda: len(shipped(database_url)) == 1)
+    finally:
+        query(database_url, "DROP OWNED BY clerk")
+        query(database_url, "DROP ROLE clerk")
+
+
 def test_a_row_that_the_database_does_not_take_holds_up_no_other(
     bundle: Path, tmp_path: Path, database_url: str
 ) -> None:
