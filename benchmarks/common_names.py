@@ -1,4 +1,4 @@
-"""What bundles answer to the names that everyone types first: data/everyday.tsv, and the top of twelve cores.
+"""What bundles answer to the names that everyone types first: everyday, framed, people, the top of twelve cores.
 
 Run `python benchmarks/common_names.py BUNDLE [BUNDLE ...]`; prints Markdown, one block a language, one column a bundle.
 """
@@ -8,9 +8,15 @@ import csv
 from pathlib import Path
 
 from model.prediction import Predictor
+from model.utils import fold
 
 CORES = Path(__file__).parents[1] / "data" / "cores" / "surnames"
 EVERYDAY = Path(__file__).parents[1] / "data" / "everyday.tsv"
+PEOPLE = Path(__file__).parents[1] / "data" / "people.tsv"
+FRAMES = (
+    "{}.", '"{}"', "({})", "{}*", "Dr. {}", "Mr {}", "{} Jr.", "J. R. {}", "{}, M.", "{} M", "{} (note)",
+    "Prof. Dr. {}",
+)  # fmt: skip
 LANGUAGES = (
     "Arabic", "Chinese", "English", "French", "German", "Italian",
     "Japanese", "Polish", "Russian", "Spanish", "Turkish", "Vietnamese",
@@ -23,22 +29,48 @@ def read_cores() -> dict[str, list[str]]:
     return {path.stem: path.read_text(encoding="utf-8").splitlines() for path in sorted(CORES.glob("*.txt"))}
 
 
+def read_rows(path: Path) -> list[tuple[str, str, set[str]]]:
+    """Return the kind, name and right labels of each row of a table of names."""
+    with path.open(encoding="utf-8") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        return [(row.get("kind", ""), row["name"], set(row["labels"].split("|"))) for row in rows]
+
+
+def print_shares(predictors: list[Predictor], title: str, names: list[str], truths: list[set[str]]) -> None:
+    """Print the shares right at once, within three answers, and called unfamiliar; any label of a name counts.
+
+    Names of labels that a bundle lacks do not count.
+    """
+    for predictor in predictors:
+        known = [(name, truth) for name, truth in zip(names, truths, strict=True) if truth & set(predictor.labels)]
+        answers = predictor.predict([name for name, _ in known], top_k=3)
+        rows = [(truth, answer) for (_, truth), answer in zip(known, answers, strict=True)]
+        at_once, within = (
+            sum(not truth.isdisjoint(answer.labels[:n]) for truth, answer in rows) / len(rows) for n in (1, 3)
+        )
+        unfamiliar = sum(answer.abstained is not None for _, answer in rows) / len(rows)
+        print(
+            f"{predictor.metadata.version}: {len(rows)} {title}, top-1 {at_once:.4f}, top-3 {within:.4f}, "
+            f"unfamiliar {unfamiliar:.4f}"
+        )
+
+
 def print_everyday(predictors: list[Predictor]) -> None:
-    """Print, by kind of name, the shares right at once and within three answers; any label of a name counts."""
-    with EVERYDAY.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    """Print what becomes of everyday names by kind, of surnames in frames, with and without marks, and of people."""
+    rows = read_rows(EVERYDAY)
     for kind in ("surname", "given"):
-        names = [row["name"] for row in rows if row["kind"] == kind]
-        truths = [set(row["labels"].split("|")) for row in rows if row["kind"] == kind]
-        for predictor in predictors:
-            answers = [answer.labels for answer in predictor.predict(names, top_k=3)]
-            at_once, within = (
-                sum(not truth.isdisjoint(labels[:n]) for truth, labels in zip(truths, answers, strict=True))
-                / len(names)
-                for n in (1, 3)
-            )
-            version = predictor.metadata.version
-            print(f"{version}: {len(names)} everyday {kind} names, top-1 {at_once:.4f}, top-3 {within:.4f}")
+        chosen = [row for row in rows if row[0] == kind]
+        print_shares(predictors, f"everyday {kind} names", [row[1] for row in chosen], [row[2] for row in chosen])
+    surnames = [row for row in rows if row[0] == "surname"]
+    for frame in FRAMES:
+        framed = [frame.format(row[1]) for row in surnames]
+        print_shares(predictors, f"as {frame}", framed, [row[2] for row in surnames])
+    marked = [row for row in surnames if not row[1].isascii()]
+    truths = [row[2] for row in marked]
+    print_shares(predictors, "everyday surnames with marks", [row[1] for row in marked], truths)
+    print_shares(predictors, "the same without", [fold(row[1]) for row in marked], truths)
+    people = read_rows(PEOPLE)
+    print_shares(predictors, "people", [row[1] for row in people], [row[2] for row in people])
 
 
 def main() -> None:

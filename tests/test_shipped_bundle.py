@@ -13,7 +13,7 @@ from model.evaluation.metrics import evaluate
 from model.export import load_classifier
 from model.networks.inference import compute_outputs
 from model.prediction import OnnxClassifier, Predictor
-from model.utils import build_vocabulary, encode, log_softmax
+from model.utils import encode, log_softmax
 
 ROOT = Path(__file__).parents[1]
 BUNDLE, DATA = ROOT / "artifacts", ROOT / "data" / "names"
@@ -40,15 +40,15 @@ def test_it_was_trained_on_these_names(predictor: Predictor, corpus: Corpus) -> 
 
 
 def test_its_metrics_are_what_it_does(predictor: Predictor, split: Split) -> None:
-    metrics = evaluate(predictor.log_probs(split.test.names), split.test.label_ids, predictor.labels)
+    metrics = evaluate(predictor.log_probs(split.test.spellings), split.test.label_ids, predictor.labels)
     stated = predictor.metadata.metrics["test"]
     assert metrics.accuracy == pytest.approx(stated["accuracy"], abs=1e-3)
     assert metrics.nll == pytest.approx(stated["nll"], abs=1e-4)
 
 
 def test_torch_and_onnx_agree_on_every_test_name(predictor: Predictor, split: Split) -> None:
-    vocabulary = build_vocabulary(predictor.metadata.characters)
-    sequences = [encode(name, vocabulary) for name in (*split.test.names, *("a" * n for n in range(1, 101)))]
+    names = (*split.test.spellings, *("a" * n for n in range(1, 101)))
+    sequences = [encode(name, predictor.vocabulary) for name in names]
     assert len(sequences) >= 2000
     expected = compute_outputs(load_classifier(BUNDLE), sequences, len(predictor.labels) + 1)
     actual = OnnxClassifier((BUNDLE / ONNX_FILE).read_bytes()).compute_outputs(sequences)
@@ -79,6 +79,25 @@ def test_it_knows_names_that_nobody_doubts(predictor: Predictor, name: str, labe
         ("Кузнецов", "Russian"),
         ("Παπαδόπουλος", "Greek"),
         ("たなか", "Japanese"),
+        ("Հարությունյան", "Armenian"),
+        ("さとう", "Japanese"),
+        ("サトウ", "Japanese"),
+        ("佐藤", "Japanese"),
+        ("田中", "Japanese"),
+        ("王", "Chinese"),
+        ("김", "Korean"),
+        ("박근혜", "Korean"),
+        ("सिंह", "Hindi"),
+        ("محمد", "Arabic"),
+        ("בנימין נתניהו", "Hebrew"),
+        ("Їжакевич", "Ukrainian"),
+        ("Dr. Brown", "English"),
+        ("Brown Jr.", "English"),
+        ('"Clark"', "English"),
+        ("Lopes, M.", "Portuguese"),
+        ("Jürgen", "German"),
+        ("Åsa", "Swedish"),
+        ("O\u201bBrien", "Irish"),
     ],
 )
 def test_it_reads_names_as_people_type_them(predictor: Predictor, name: str, label: str) -> None:
@@ -93,6 +112,45 @@ def test_a_hyphen_makes_no_name_german(predictor: Predictor) -> None:
     assert prediction.abstained is None
 
 
-@pytest.mark.parametrize("text", ["asdfghjk", "qwertzuiop", "xkcdqpzv", "refrigerator", "customer service"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Brown",
+        "Clark",
+        "Hughes",
+        "Wright",
+        "Edwards",
+        "Wu",
+        "Xu",
+        "Ng",
+        "Lopes",
+        "Dmitry",
+        "Ewa",
+        "Piotr",
+    ],
+)
+def test_common_names_are_familiar(predictor: Predictor, name: str) -> None:
+    assert predictor.predict([name])[0].abstained is None
+
+
+def test_training_names_are_familiar(predictor: Predictor, split: Split) -> None:
+    assert not any(answer.abstained for answer in predictor.predict(split.train.spellings[::20]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "asdfghjk",
+        "qwertzuiop",
+        "xkcdqpzv",
+        "refrigerator",
+        "customer service",
+        "N/A",
+        "#N/A",
+        "null",
+        "although",
+        "a@b.org",
+    ],
+)
 def test_it_does_not_take_everything_for_a_name(predictor: Predictor, text: str) -> None:
     assert predictor.predict([text])[0].abstained == "unfamiliar"

@@ -72,7 +72,11 @@ class DataIdentity(_Record):
 
 
 class BundleMetadata(_Record):
-    """What `metadata.json` holds; `labels` and `characters` in id order, `prior` the labels' weight in training."""
+    """What `metadata.json` holds; `labels` and `characters` in id order, `prior` the labels' weight in training.
+
+    `scripts` holds, in the order of their token ids, the labels that have names in each; of names in one script, none.
+    `familiarity_offsets` is how much more familiar than others names of a script are, by length; see `calibration`.
+    """
 
     schema_version: int
     version: Token
@@ -86,6 +90,8 @@ class BundleMetadata(_Record):
     prior: tuple[Probability, ...]
     temperature: float = Field(gt=0)
     abstention_threshold: float
+    scripts: dict[Token, tuple[Text, ...]] = {}
+    familiarity_offsets: dict[Token, tuple[float, ...]] = {}
     metrics: dict[Token, dict[Token, float]]
     data: DataIdentity
     libraries: dict[Token, Text]
@@ -95,6 +101,8 @@ class BundleMetadata(_Record):
     def _labels_agree(self) -> "BundleMetadata":
         if list(self.labels) != sorted(set(self.labels)) or len(self.prior) != len(self.labels):
             raise ValueError("labels must be sorted, distinct and as many as the prior")
+        if not all(set(labels) <= set(self.labels) for labels in self.scripts.values()):
+            raise ValueError("scripts must be of labels")
         return self
 
 

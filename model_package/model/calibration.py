@@ -1,12 +1,17 @@
 """Calibrate probabilities: temperature scaling, the abstention threshold, a change of prior."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from model.utils import Ids, log_softmax
 
-KEPT_NAMES = 0.95
+KEPT_NAMES = 0.965
 """Share of the validation names that abstention is to leave alone."""
+
+N_LENGTH_CLASSES = 8
+_MIN_CLASS_SIZE = 100
 
 _TEMPERATURES = np.geomspace(0.25, 4.0, 401)
 
@@ -30,8 +35,36 @@ def fit_temperature(logits: NDArray[np.floating], label_ids: Ids) -> float:
 
 
 def fit_abstention_threshold(familiarity: NDArray[np.float64]) -> float:
-    """Return the familiarity that 95% of real names (N,) reach."""
+    """Return the familiarity that KEPT_NAMES of real names (N,) reach."""
     return float(np.quantile(familiarity, 1 - KEPT_NAMES))
+
+
+def length_class(length: int) -> int:
+    """Return the class of a name's length in characters, from 0 up to N_LENGTH_CLASSES - 1."""
+    return min(max(length - 1, 0) // 2, N_LENGTH_CLASSES - 1)
+
+
+def fit_familiarity_offsets(
+    familiarity: NDArray[np.float64], scripts: Sequence[str], lengths: Sequence[int]
+) -> dict[str, tuple[float, ...]]:
+    """Return by script and length class how far off the threshold of all names (N,) their own is.
+
+    A class of few names has the offset of its script, a script of few none.
+    """
+    threshold = fit_abstention_threshold(familiarity)
+    classes = np.array([length_class(length) for length in lengths])
+    offsets = {}
+    for script in sorted(set(scripts) - {""}):
+        of_script = np.array([other == script for other in scripts])
+        if of_script.sum() < _MIN_CLASS_SIZE:
+            continue
+        whole = fit_abstention_threshold(familiarity[of_script])
+        rows = [of_script & (classes == i) for i in range(N_LENGTH_CLASSES)]
+        offsets[script] = tuple(
+            (fit_abstention_threshold(familiarity[row]) if row.sum() >= _MIN_CLASS_SIZE else whole) - threshold
+            for row in rows
+        )
+    return offsets
 
 
 def change_prior(

@@ -28,6 +28,9 @@ PAD_ID: Final = -1
 MIN_CHARACTER_COUNT: Final = 3
 """A character seen in fewer training names is UNKNOWN: there is nothing to learn about it."""
 
+MIN_SCRIPT_COUNT: Final = 20
+"""A script of fewer training names is none to tell labels apart by."""
+
 GIVEN_FOLDER: Final = "given_names"
 """Beside the folder of names: what goes with a name of the same label to make a full one."""
 
@@ -42,6 +45,7 @@ METADATA_FILE: Final = "metadata.json"
 WEIGHTS_FILE: Final = "weights.safetensors"
 ONNX_FILE: Final = "model.onnx"
 SIMILAR_FILE: Final = "similar.safetensors"
+KNOWN_FILE: Final = "known.safetensors"
 
 PARITY_TOLERANCE: Final = 1e-5
 """Largest difference between the outputs of torch and ONNX Runtime that an export may show."""

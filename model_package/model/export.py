@@ -7,7 +7,8 @@ import platform
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,9 +22,10 @@ from torch import nn
 
 from model import __version__
 from model.artifacts import Bundle, BundleMetadata, DataIdentity, read_bundle, write_bundle
-from model.calibration import fit_abstention_threshold, fit_temperature
+from model.calibration import fit_abstention_threshold, fit_familiarity_offsets, fit_temperature
 from model.classifier import ClassifierConfig, build_classifier
 from model.constants import (
+    KNOWN_FILE,
     LONG_PARITY_TOLERANCE,
     MAX_NAME_LENGTH,
     ONNX_FILE,
@@ -33,17 +35,20 @@ from model.constants import (
     START_ID,
     WEIGHTS_FILE,
 )
-from model.data.composition import slices
+from model.data.composition import ORDERS, compose, slices
+from model.data.corpus import Dataset
 from model.data.outliers import held_out_outliers
 from model.data.splitting import Split
 from model.errors import BundleError, ConfigError, ParityError
 from model.evaluation.metrics import evaluate
 from model.evaluation.report import build_report
 from model.explain.similar_names import build_index
+from model.name_set import NameSet
 from model.networks.inference import compute_outputs
+from model.networks.modules import LinearNetwork
 from model.prediction import OnnxClassifier, Predictor
 from model.training import TrainingResult
-from model.utils import build_vocabulary, encode, log_softmax
+from model.utils import build_vocabulary, encode, log_softmax, main_script
 
 _PARITY_NAMES_PER_LENGTH = 20
 
@@ -56,15 +61,17 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         BundleError: the folder cannot be written.
     """
     onnx = export_onnx(result.classifier)
-    check_parity(result, onnx, split.test.names)
+    check_parity(result, onnx, split.test.spellings)
     files = {
         WEIGHTS_FILE: safetensors.torch.save(result.classifier.state_dict()),
         ONNX_FILE: onnx,
         SIMILAR_FILE: build_index(split.train.labels, split.train.names, split.train.label_ids),
+        KNOWN_FILE: NameSet(_words(split)).to_bytes(),
     }
-    logits, familiarity = result.validation_outputs[:, :-1], result.validation_outputs[:, -1]
-    weights = split.train.weights(result.training_config.emphasis)
-    label_weights = np.bincount(split.train.label_ids, weights, minlength=len(split.train.labels))
+    logits = result.validation_outputs[:, :-1]
+    names = _names_to_recognise(split)
+    familiarity = _compute_familiarity(result, names)
+    label_weights = _label_weights(split.train, result.training_config.emphasis)
     metadata = BundleMetadata(
         schema_version=SCHEMA_VERSION,
         version=sha256(files[WEIGHTS_FILE]).hexdigest()[:12],
@@ -77,6 +84,8 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         | {"best_epoch": result.best_epoch, "epochs": [asdict(epoch) for epoch in result.epochs]},
         labels=split.train.labels,
         characters=result.characters,
+        scripts=result.scripts,
+        familiarity_offsets=fit_familiarity_offsets(familiarity, list(map(main_script, names)), list(map(len, names))),
         prior=tuple((label_weights / label_weights.sum()).tolist()),
         temperature=fit_temperature(logits, split.validation.label_ids),
         abstention_threshold=fit_abstention_threshold(familiarity),
@@ -92,6 +101,39 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
     return metadata
 
 
+def _names_to_recognise(split: Split) -> list[str]:
+    """Return validation names, and given and full names of their parts, by which familiarity is judged."""
+    names = [*split.validation.spellings]
+    if split.given and len(split.given.validation):
+        given, rng = split.given.validation, np.random.default_rng(0)
+        names += given.spellings
+        for order in ORDERS:
+            names += compose(given, split.validation, np.arange(len(split.validation)), order, rng).spellings
+    return names
+
+
+def _compute_familiarity(result: TrainingResult, names: Sequence[str]) -> NDArray[np.float64]:
+    vocabulary = build_vocabulary(result.characters, tuple(result.scripts))
+    sequences = [encode(name, vocabulary) for name in names]
+    return compute_outputs(result.classifier, sequences, result.config.n_outputs)[:, -1]
+
+
+def _words(split: Split) -> set[str]:
+    """Return every training name and given name, and the words of those that have several."""
+    parts = (split.train, split.given.train) if split.given else (split.train,)
+    return {text for part in parts for name in part.names for text in (name, *name.split())}
+
+
+def _label_weights(train: Dataset, emphasis: float) -> NDArray[np.float64]:
+    """Return what the names of each label (L,) weigh: those of the most common script, if all labels have some."""
+    weights, n_labels = train.weights(emphasis), len(train.labels)
+    common = Counter(train.scripts).most_common(1)[0][0]
+    in_common = np.array([script == common for script in train.scripts])
+    if not np.bincount(train.label_ids, in_common, minlength=n_labels).all():
+        in_common[:] = True
+    return np.asarray(np.bincount(train.label_ids, weights * in_common, minlength=n_labels), dtype=np.float64)
+
+
 def load_classifier(directory: Path) -> nn.Module:
     """Build the torch network of a verified bundle, in evaluation mode.
 
@@ -101,7 +143,12 @@ def load_classifier(directory: Path) -> nn.Module:
     bundle = read_bundle(directory)
     try:
         classifier = build_classifier(ClassifierConfig(**bundle.metadata.config))
-        classifier.load_state_dict(safetensors.torch.load(bundle.files[WEIGHTS_FILE]))
+        weights = safetensors.torch.load(bundle.files[WEIGHTS_FILE])
+        if torch.int8 in {tensor.dtype for tensor in weights.values()}:
+            for module in classifier.modules():
+                if isinstance(module, LinearNetwork):
+                    module.compress()
+        classifier.load_state_dict(weights)
     except (ConfigError, TypeError, RuntimeError):  # torch raises the latter for other shapes
         raise BundleError(f"{directory} holds a network that this version cannot build; train it again.") from None
     return classifier.eval()
@@ -139,19 +186,20 @@ def check_parity(result: TrainingResult, onnx: bytes, names: Sequence[str]) -> N
     """
     put_together = list(_names_of_every_length(names))
     for checked, tolerance in ((names, PARITY_TOLERANCE), (put_together, LONG_PARITY_TOLERANCE)):
-        difference = measure_parity(result.classifier, onnx, result.characters, checked)
+        difference = measure_parity(
+            result.classifier, onnx, build_vocabulary(result.characters, tuple(result.scripts)), checked
+        )
         if not difference <= tolerance:
             raise ParityError(
                 f"torch and ONNX Runtime differ by {difference:.1e} in log-probability; nothing was written."
             )
 
 
-def measure_parity(classifier: nn.Module, onnx: bytes, characters: Sequence[str], names: Sequence[str]) -> float:
+def measure_parity(classifier: nn.Module, onnx: bytes, vocabulary: Mapping[str, int], names: Sequence[str]) -> float:
     """Return the largest difference between torch and ONNX Runtime, relative where a figure is over 1 in size.
 
     float32 holds about seven digits of a state, so the log-probability of an absurd label may differ in the fifth.
     """
-    vocabulary = build_vocabulary(characters)
     sequences = [encode(name, vocabulary) for name in names]
     exported = OnnxClassifier(onnx)
     expected = _to_comparable(compute_outputs(classifier, sequences, exported.n_outputs))
@@ -174,7 +222,7 @@ def _names_of_every_length(names: Sequence[str]) -> Iterator[str]:
 
 def _held_out_metrics(predictor: Predictor, split: Split) -> dict[str, dict[str, float]]:
     return {
-        part: asdict(evaluate(predictor.log_probs(dataset.names), dataset.label_ids, dataset.labels))
+        part: asdict(evaluate(predictor.log_probs(dataset.spellings), dataset.label_ids, dataset.labels))
         for part, dataset in (("validation", split.validation), ("test", split.test))
     }
 

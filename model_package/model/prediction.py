@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import exp, isfinite, log
+from math import exp, inf, isfinite, log
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,15 +12,39 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from model.artifacts import Bundle, BundleMetadata, read_bundle
-from model.calibration import change_prior
-from model.constants import DEFAULT_TOP_K, END_ID, MAX_NAME_LENGTH, ONNX_FILE, START_ID, UNKNOWN_ID
+from model.calibration import change_prior, length_class
+from model.constants import (
+    DEFAULT_TOP_K,
+    END_ID,
+    FIRST_CHARACTER_ID,
+    MAX_NAME_LENGTH,
+    ONNX_FILE,
+    START_ID,
+    UNKNOWN_ID,
+)
 from model.errors import BundleError, InvalidNameError, InvalidPriorError, InvalidTopKError
-from model.utils import build_vocabulary, encode, fold, is_readable, log_softmax, pad, transliterate
+from model.frames import unframe
+from model.name_set import NameSet
+from model.utils import (
+    build_vocabulary,
+    encode,
+    is_letter,
+    is_readable,
+    log_softmax,
+    main_script,
+    normalize,
+    pad,
+    script_of,
+    transliterate,
+    unmark,
+)
 
 Prior = Literal["natural", "uniform"] | Mapping[str, float]
 """How frequent labels are taken to be: as in the training names, alike, or weights by label; others are ruled out."""
 
 _EXTERNAL_DATA = b"\x0a\x08location"  # the key of every tensor that ONNX keeps in another file, as protobuf writes it
+_REPLACEMENT = "\ufffd"
+_FOREIGN_PENALTY = 10.0  # nats that a label loses on a name in a script of which it has no training name
 _SHORTEST_CLASS = 15  # lengths up to 16 share a call, then those up to 32, 64 and 128
 _MAX_BATCH_ROWS = 32  # of one call: more are hardly faster a name, and ONNX Runtime keeps the memory that they take
 
@@ -124,13 +148,18 @@ class Predictor:
         self.metadata: BundleMetadata = bundle.metadata
         self.labels = bundle.metadata.labels
         self.n_parameters = bundle.n_parameters
-        self._vocabulary = build_vocabulary(bundle.metadata.characters)
-        self._known = frozenset(self._vocabulary)
+        self.vocabulary = build_vocabulary(bundle.metadata.characters, tuple(bundle.metadata.scripts))
+        self._known = frozenset(self.vocabulary)
+        self._foreign = _foreign_labels(bundle.metadata)
+        self._script_ids = _script_ids(bundle.metadata)
+        # most names are in a script of all labels, whose letters come first
+        self._first_foreign = min((i for i, s in enumerate(self._script_ids) if s in self._foreign), default=inf)
+        self._training_names = NameSet.of_bundle(bundle)
         self._classifier = OnnxClassifier(bundle.files[ONNX_FILE], threads=threads)
         self._scores_familiarity = bundle.metadata.schema_version > 1
         if self._classifier.n_outputs != len(self.labels) + self._scores_familiarity:
             raise BundleError(f"{ONNX_FILE} does not answer the {len(self.labels)} labels of the metadata.")
-        self._classifier.check(_sequences_of_all(self._vocabulary))
+        self._classifier.check(_sequences_of_all(self.vocabulary))
 
     @classmethod
     def load(cls, directory: str | Path, *, threads: int = 1) -> Self:
@@ -159,7 +188,10 @@ class Predictor:
             TypeError: as `predict` does.
         """
         _check_names(names)
-        return self._compute_outputs([self.encode(name) for name in names])[:, -1]
+        texts = [self.read(name) for name in names]
+        outputs = self._compute_outputs([encode(text, self.vocabulary) for text in texts])
+        rows = zip(texts, outputs[:, -1].tolist(), strict=True)
+        return np.array([self._compare(text, familiarity) for text, familiarity in rows])
 
     def predict(self, names: Sequence[str], top_k: int | None = None, prior: Prior = "natural") -> list[Prediction]:
         """Return the top_k labels of each name, in the order of the names; by default three, or all if there are fewer.
@@ -185,7 +217,7 @@ class Predictor:
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
         if len(texts) == 1 and prior == "natural":
             return [self._predict_one(texts[0], top_k)]
-        sequences = [encode(text, self._vocabulary) for text in texts]
+        sequences = [encode(text, self.vocabulary) for text in texts]
         outputs = self._compute_outputs(sequences)
         log_probs = self._apply_prior(self._calibrate(outputs), prior)
         if prior != "natural":
@@ -193,7 +225,7 @@ class Predictor:
         best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
         columns = (best.tolist(), np.take_along_axis(log_probs, best, axis=1).tolist(), outputs[:, -1].tolist())
         return [
-            self._predict_from(label_ids, row, familiarity)
+            self._predict_from(label_ids, row, self._compare(text, familiarity))
             if self._is_readable(text, ids)
             else Prediction((), (), "unknown characters")
             for text, ids, label_ids, row, familiarity in zip(texts, sequences, *columns, strict=True)
@@ -226,13 +258,35 @@ class Predictor:
         return labels[0]
 
     def read(self, name: str) -> str:
-        """Return a name as the network reads it: folded, unknown letters in Latin ones. Raises as `fold` does."""
-        folded = fold(name)
-        return folded if self._known.issuperset(folded) else transliterate(folded, self._vocabulary)
+        """Return a name as the network reads it: normalized, without frame and without marks it does not know.
+
+        Where all training names are of one script, letters of others become those of this one.
+
+        Raises:
+            InvalidNameError: it is empty or too long, or a letter of it got lost on its way here.
+        """
+        if _REPLACEMENT in name:
+            raise InvalidNameError("A letter of the name is lost: it holds the replacement character U+FFFD.")
+        text = unframe(normalize(name))
+        if self._known.issuperset(text):
+            return text
+        if not self.metadata.scripts:
+            return transliterate(unmark(text), self.vocabulary)
+        try:
+            return "".join([self._spell(character) for character in text])
+        except InvalidNameError:  # it would be too long
+            return text
+
+    def _spell(self, character: str) -> str:
+        """Return a known character as it is, another without its marks if that makes it one."""
+        if character in self._known or not character.isalpha():
+            return character
+        bare = unmark(character)
+        return bare if self._known.issuperset(bare) else character
 
     def encode(self, name: str) -> list[int]:
         """Return a name's token ids: start, one per character that `read` gives, end. Raises as `fold` does."""
-        return encode(self.read(name), self._vocabulary)
+        return encode(self.read(name), self.vocabulary)
 
     def log_probs_of_ids(self, sequences: Sequence[Sequence[int]], prior: Prior = "natural") -> NDArray[np.float64]:
         """Return what `log_probs` does, of token ids."""
@@ -241,15 +295,34 @@ class Predictor:
     def _compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """Return logits of the labels and of being a name (N, L + 1); a network without the latter knows all."""
         outputs = self._classifier.compute_outputs(sequences)
+        for row, ids in zip(outputs, sequences, strict=True):
+            if max(ids) >= self._first_foreign and (foreign := self._foreign.get(self._script(ids))) is not None:
+                row[foreign] -= _FOREIGN_PENALTY
         return outputs if self._scores_familiarity else np.pad(outputs, ((0, 0), (0, 1)), constant_values=np.inf)
 
     def _is_readable(self, text: str, ids: Sequence[int]) -> bool:
         # most names are letters and spaces alone, all known
-        return (UNKNOWN_ID not in ids and text.replace(" ", "").isalpha()) or is_readable(text, self._vocabulary)
+        return (UNKNOWN_ID not in ids and text.replace(" ", "").isalpha()) or is_readable(text, self.vocabulary)
+
+    def _script(self, ids: Sequence[int]) -> int:
+        """Return the number of the script of most letters of token ids (T,), or -1."""
+        found = [script for i in ids if (script := self._script_ids[i]) >= 0]
+        return max(set(found), key=found.count) if found else -1
+
+    def _compare(self, text: str, familiarity: float) -> float:
+        """Return a familiarity that can be compared with the threshold, whatever the script and length of the text."""
+        threshold = self.metadata.abstention_threshold
+        if not self._known.issuperset(text) and any(c not in self._known and not is_letter(c) for c in text):
+            return min(familiarity, threshold - 1)  # digits or symbols that no training name holds
+        if offsets := self.metadata.familiarity_offsets.get(main_script(text)):
+            familiarity -= offsets[length_class(len(text))]
+        if familiarity < threshold and all(word in self._training_names for word in unmark(text).split()):
+            return threshold
+        return familiarity
 
     def _predict_one(self, text: str, top_k: int) -> Prediction:
         """Return what `predict` does under the natural prior; on the few numbers of one row, Python outruns numpy."""
-        ids = encode(text, self._vocabulary)
+        ids = encode(text, self.vocabulary)
         if not self._is_readable(text, ids):
             return Prediction((), (), "unknown characters")
         *logits, familiarity = self._compute_outputs([ids])[0].tolist()
@@ -257,7 +330,7 @@ class Predictor:
         temperature, largest = self.metadata.temperature, logits[best[0]]
         log_total = log(sum([exp((logit - largest) / temperature) for logit in logits]))
         log_probs = [(logits[i] - largest) / temperature - log_total for i in best]
-        return self._predict_from(best, log_probs, familiarity)
+        return self._predict_from(best, log_probs, self._compare(text, familiarity))
 
     def _predict_from(self, label_ids: list[int], log_probs: list[float], familiarity: float) -> Prediction:
         abstained: Abstention | None = None if familiarity >= self.metadata.abstention_threshold else "unfamiliar"
@@ -287,6 +360,22 @@ def _check_names(names: object) -> None:
     """Raise TypeError at one string, whose letters would pass for names."""
     if isinstance(names, (str, bytes)):
         raise TypeError("A list of names is wanted, not one name: put it into a list.")
+
+
+def _foreign_labels(metadata: BundleMetadata) -> dict[int, NDArray[np.intp]]:
+    """Return, by number of script, the ids of the labels that have no training name in it."""
+    return {
+        number: np.array([i for i, label in enumerate(metadata.labels) if label not in labels], dtype=np.intp)
+        for number, labels in enumerate(metadata.scripts.values())
+        if len(labels) < len(metadata.labels)
+    }
+
+
+def _script_ids(metadata: BundleMetadata) -> list[int]:
+    """Return the number of the script of each token id, or -1."""
+    numbers = {script: number for number, script in enumerate(metadata.scripts)}
+    of_characters = [numbers.get(script_of(character), -1) for character in metadata.characters]
+    return [*[-1] * FIRST_CHARACTER_ID, *of_characters, *numbers.values()]
 
 
 def _sequences_of_all(vocabulary: Mapping[str, int]) -> list[list[int]]:

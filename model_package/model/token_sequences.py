@@ -8,10 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.constants import END_ID, START_ID, UNKNOWN_ID
-from model.utils import Ids
-
-_N_CODE_POINTS = 0x110000
+from model.constants import END_ID, START_ID
+from model.utils import Ids, encode_character
 
 
 @dataclass(frozen=True)
@@ -25,12 +23,13 @@ class TokenSequences:
     def encode(cls, names: Sequence[str], vocabulary: Mapping[str, int]) -> Self:
         """Return what `utils.encode` makes of each folded name."""
         starts = _starts(np.fromiter((len(name) + 2 for name in names), np.int64, len(names)))
-        id_of = np.full(_N_CODE_POINTS, UNKNOWN_ID, dtype=np.int32)
-        id_of[[ord(character) for character in vocabulary]] = list(vocabulary.values())
+        points = np.frombuffer("".join(names).encode("utf-32-le"), dtype="<u4")
+        present = np.unique(points)
+        ids = np.array([encode_character(chr(point), vocabulary) for point in present.tolist()], dtype=np.int32)
         tokens = np.zeros(starts[-1], dtype=np.int32)
         inside = np.ones(len(tokens), dtype=bool)
         inside[starts[:-1]] = inside[starts[1:] - 1] = False
-        tokens[inside] = id_of[np.frombuffer("".join(names).encode("utf-32-le"), dtype="<u4")]
+        tokens[inside] = ids[np.searchsorted(present, points)]
         tokens[starts[:-1]], tokens[starts[1:] - 1] = START_ID, END_ID
         return cls(tokens, starts)
 

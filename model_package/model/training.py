@@ -1,6 +1,7 @@
 """Fit a network to a split; returns the result and writes nothing."""
 
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.classifier import ClassifierConfig, Shape, build_classifier
+from model.constants import MIN_SCRIPT_COUNT
 from model.data.batches import NO_LABEL, Batch, BatchSampler, SamplingConfig
 from model.data.corpus import Dataset
 from model.data.splitting import Split
@@ -25,8 +27,8 @@ from model.networks.optimiser import Optimiser
 from model.token_sequences import TokenSequences
 from model.utils import Ids, build_vocabulary, log_softmax
 
-_EPOCHS = (3, 6)  # the least and the most, unless it is set
-_NAMES_OF_MOST_EPOCHS = 75_000
+_EPOCHS = (3, 8)  # the least and the most, unless it is set
+_NAMES_OF_MOST_EPOCHS = 85_000
 _MAX_COUNTED = 1_000_000  # names, by the language models
 _MAX_SETTING = 1e6  # of a setting; nan and infinity are none
 
@@ -37,7 +39,7 @@ class TrainingConfig(SamplingConfig):
 
     epochs: int | None = None  # by default, fewer for more names: see `count_epochs`
     learning_rate: float = 4e-3
-    ngram_learning_rate: float = 0.05  # of the table of n-grams, which Adagrad trains
+    ngram_learning_rate: float = 0.1  # of the table of n-grams, which Adagrad trains
     weight_decay: float = 0.01  # of all but that table
     gradient_clip: float = 1.0
     outlier_loss: float = 0.7  # what telling names from outliers counts beside telling labels apart
@@ -56,7 +58,7 @@ class TrainingConfig(SamplingConfig):
             raise ConfigError("weight_decay and outlier_loss must not be negative.")
 
     def count_epochs(self, n_names: int) -> int:
-        """Return how often the training names are passed: by default six times, half as often from 300,000 on."""
+        """Return how often the training names are passed: by default eight times, three times from 450,000 on."""
         suitable = round(_EPOCHS[1] * (_NAMES_OF_MOST_EPOCHS / n_names) ** 0.5)
         return self.epochs or min(_EPOCHS[1], max(_EPOCHS[0], suitable))
 
@@ -84,6 +86,7 @@ class TrainingResult:
     config: ClassifierConfig
     training_config: TrainingConfig
     characters: tuple[str, ...]
+    scripts: dict[str, tuple[str, ...]]
     validation_outputs: NDArray[np.float64]
     epochs: tuple[Epoch, ...]
     best_epoch: int
@@ -125,12 +128,12 @@ def train(
         epochs=training_config.count_epochs(n_names),
         batch_size=training_config.rows_a_batch(n_names),
     )
-    characters = _characters(split)
+    characters, scripts = _characters(split), _labels_by_script(split)
     shape = replace(shape, ngram_bits=shape.count_bits(n_names, n_labels))
-    config = ClassifierConfig(**asdict(shape), n_characters=len(characters), n_labels=n_labels)
+    config = ClassifierConfig(**asdict(shape), n_characters=len(characters) + len(scripts), n_labels=n_labels)
     classifier = build_classifier(config)
-    sampler = BatchSampler(split, characters, training_config)
-    held_out = encode_all(split.validation, characters)
+    sampler = BatchSampler(split, characters, training_config, tuple(scripts))
+    held_out = encode_all(split.validation, characters, tuple(scripts))
     with on_device(classifier, device):
         epochs, best = _fit(classifier, sampler, held_out, split.validation, training_config, progress=progress)
     language_model_share = 0.0
@@ -139,10 +142,10 @@ def train(
         language_model_share = blend(classifier, language, held_out, split.validation.label_ids)
     for module in classifier.modules():
         if isinstance(module, LinearNetwork):
-            module.halve()
+            module.compress()
     outputs = compute_outputs(classifier, held_out, config.n_outputs)
     return TrainingResult(
-        classifier, config, training_config, characters, outputs, tuple(epochs), best, language_model_share
+        classifier, config, training_config, characters, scripts, outputs, tuple(epochs), best, language_model_share
     )
 
 
@@ -194,9 +197,19 @@ def _characters(split: Split) -> tuple[str, ...]:
     return tuple(sorted({*split.train.characters(), *split.given.train.characters(), " "}))
 
 
-def encode_all(dataset: Dataset, characters: tuple[str, ...]) -> TokenSequences:
-    """Return the token ids of every name, in order."""
-    return TokenSequences.encode(dataset.names, build_vocabulary(characters))
+def _labels_by_script(split: Split) -> dict[str, tuple[str, ...]]:
+    """Return the labels that have training names in each script, or nothing if all names are of one."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for part in (split.train, split.given and split.given.train):
+        for script, label_id in zip(part.scripts, part.label_ids.tolist(), strict=True) if part else ():
+            found[script][split.train.labels[label_id]] += 1
+    common = {script: counts for script, counts in found.items() if script and counts.total() >= MIN_SCRIPT_COUNT}
+    return {script: tuple(sorted(common[script])) for script in sorted(common)} if len(common) > 1 else {}
+
+
+def encode_all(dataset: Dataset, characters: tuple[str, ...], scripts: tuple[str, ...] = ()) -> TokenSequences:
+    """Return the token ids of every name as it is spelled, in order."""
+    return TokenSequences.encode(dataset.spellings, build_vocabulary(characters, scripts))
 
 
 def _optimisation_step(classifier: nn.Module, config: TrainingConfig) -> Callable[[Batch, float], float]:

@@ -14,7 +14,7 @@ from onnx import TensorProto, numpy_helper
 
 from model.artifacts import Bundle, read_bundle, write_bundle
 from model.classifier import ClassifierConfig, build_classifier
-from model.constants import METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
+from model.constants import KNOWN_FILE, METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
 from model.errors import BundleError
 from model.explain.similar_names import SimilarNames
 from model.export import export_onnx
@@ -107,6 +107,8 @@ FILES: dict[str, Callable[[Bundle], Mapping[str, bytes]]] = {
     "network of other labels": lambda bundle: {ONNX_FILE: export_onnx(build_classifier(_other_labels(bundle)))},
     "similar names cut off": lambda bundle: {SIMILAR_FILE: bundle.files[SIMILAR_FILE][:50]},
     "similar names of nothing": lambda _: {SIMILAR_FILE: b""},
+    "known names cut off": lambda bundle: {KNOWN_FILE: bundle.files[KNOWN_FILE][:50]},
+    "known names of nothing": lambda _: {KNOWN_FILE: b""},
 }
 
 

@@ -69,9 +69,9 @@ def test_keeps_the_best_epoch(result: TrainingResult, split: Split) -> None:
     assert accuracy == best.validation_accuracy
 
 
-def test_the_table_of_ngrams_is_blended_and_halved(result: TrainingResult) -> None:
+def test_the_table_of_ngrams_is_blended_and_compressed(result: TrainingResult) -> None:
     weights = result.classifier.state_dict()["wide.weights.weight"]
-    assert weights.dtype == torch.float16
+    assert weights.dtype == torch.int8
     assert 0 < result.language_model_share <= 0.5
 
 

@@ -7,14 +7,14 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from model.constants import END_ID, MAX_SEED, START_ID, UNKNOWN_ID
+from model.constants import FIRST_CHARACTER_ID, MAX_SEED, UNKNOWN_ID
 from model.data.composition import ORDERS, compose
-from model.data.corpus import Ranked
+from model.data.corpus import Dataset, Ranked
 from model.data.outliers import letters_of, training_outliers
 from model.data.splitting import Split
 from model.errors import ConfigError
 from model.token_sequences import TokenSequences
-from model.utils import Ids, build_vocabulary
+from model.utils import Ids, build_vocabulary, script_of
 
 NO_LABEL: Final = -1
 """Stands for the label of what is no name."""
@@ -32,9 +32,10 @@ class SamplingConfig:
     batch_size: int | None = None  # by default, more for more names: see `rows_a_batch`
     ranked: Ranked = "auto"
     emphasis: float = 5.0  # how much more the most common name of a label counts than a rare one
-    given_names: float = 0.15
+    given_names: float = 0.3
     full_names: float = 0.1
-    outliers: float = 0.3
+    outliers: float = 0.5
+    unmarked: float = 0.5  # of the names with marks, how many are seen without them
     character_dropout: float = 0.02
     seed: int = 0
 
@@ -48,8 +49,8 @@ class SamplingConfig:
         for ratio in ("emphasis", "given_names", "full_names", "outliers"):
             if not 0 <= getattr(self, ratio) <= _MAX_RATIO:
                 raise ConfigError(f"{ratio} must be between 0 and {_MAX_RATIO}.")
-        if not 0 <= self.character_dropout < 1:
-            raise ConfigError("character_dropout must be at least 0 and below 1.")
+        if not (0 <= self.character_dropout < 1 and 0 <= self.unmarked <= 1):
+            raise ConfigError("character_dropout must be at least 0 and below 1, unmarked at most 1.")
 
     def rows_a_batch(self, n_names: int) -> int:
         """Return how many examples are learnt from at once: by default 128, up to 1024 for a million training names."""
@@ -82,9 +83,15 @@ class Epoch:
     """The batches of one epoch, each made when its turn comes."""
 
     def __init__(
-        self, examples: _Examples, batch_size: int, character_dropout: float, rng: np.random.Generator
+        self,
+        examples: _Examples,
+        batch_size: int,
+        character_dropout: float,
+        stand_ins: Ids,
+        rng: np.random.Generator,
     ) -> None:
-        self._examples, self._rng, self._character_dropout = examples, rng, character_dropout
+        self._examples, self._stand_ins, self._rng = examples, stand_ins, rng
+        self._character_dropout = character_dropout
         batches = [
             part
             for group in examples.sequences.by_length()
@@ -102,23 +109,35 @@ class Epoch:
             yield Batch(ids, rows.label_ids[positions], rows.weights[positions])
 
     def _drop(self, ids: Ids) -> Ids:
-        # Teaches UNKNOWN, and to not lean on any one letter; the boundary marks stay.
+        # Teaches UNKNOWN and scripts' tokens, and to not lean on any one letter; the boundary marks stay.
         dropped = self._rng.random(ids.shape) < self._character_dropout
-        return np.where(dropped & (ids != START_ID) & (ids != END_ID), UNKNOWN_ID, ids)
+        known = (ids >= FIRST_CHARACTER_ID) & (ids < FIRST_CHARACTER_ID + len(self._stand_ins))
+        stand_ins = self._stand_ins[np.where(known, ids - FIRST_CHARACTER_ID, 0)]
+        return np.where(dropped & known, stand_ins, ids)
 
 
 class BatchSampler:
     """Shuffled batches of strings of one length, with characters dropped at random; each epoch draws anew."""
 
-    def __init__(self, split: Split, characters: tuple[str, ...], config: SamplingConfig) -> None:
+    def __init__(
+        self, split: Split, characters: tuple[str, ...], config: SamplingConfig, scripts: tuple[str, ...] = ()
+    ) -> None:
         self._split, self._config = split, config
         self._rng = np.random.default_rng(config.seed)
-        self._vocabulary = build_vocabulary(characters)
+        self._vocabulary = build_vocabulary(characters, scripts)
+        self._stand_ins = np.array([self._vocabulary.get(script_of(c), UNKNOWN_ID) for c in characters])
         self._letters = letters_of(characters)
-        self._known = {*split.train.names, *(split.given.train.names if split.given else ())}
+        self._known = {
+            text
+            for part in (split.train, split.given and split.given.train)
+            if part
+            for text in part.names + part.spellings
+        }
         self._weights = split.train.weights(config.emphasis)
-        names = self._label(split.train.names, np.arange(len(split.train)), split.train.label_ids)
+        everyone = np.arange(len(split.train))
+        names = self._label(split.train, everyone)
         self._names = replace(names, weights=self._weights.astype(np.float32))
+        self._bare = self._label(replace(split.train, spellings=()), everyone).sequences
 
     def __len__(self) -> int:
         """How many training names there are."""
@@ -127,13 +146,25 @@ class BatchSampler:
     def draw_epoch(self) -> Epoch:
         """Return the batches of one epoch."""
         outliers = self._outliers(round(self._config.outliers * len(self._split.train)))
-        examples = _concatenate([self._names, *self._draw_given(), outliers])
-        return Epoch(examples, self._config.rows_a_batch(len(self._names)), self._config.character_dropout, self._rng)
+        examples = _concatenate([self._draw_names(), *self._draw_given(), outliers])
+        batch_size = self._config.rows_a_batch(len(self._names))
+        return Epoch(examples, batch_size, self._config.character_dropout, self._stand_ins, self._rng)
 
     def labelled(self) -> tuple[TokenSequences, Ids]:
-        """Return every name, and the given and full names of one epoch, as token ids and with their label ids (N,)."""
-        rows = _concatenate([self._names, *self._draw_given()])
+        """Return every name, and the given and full names of one epoch, as token ids and with their label ids (N,).
+
+        Names with marks are there without them, too.
+        """
+        train = self._split.train
+        marked = np.flatnonzero([name != text for name, text in zip(train.names, train.spellings, strict=True)])
+        bare = _Examples(self._bare.take(marked), self._names.label_ids[marked], self._names.weights[marked])
+        rows = _concatenate([self._names, bare, *self._draw_given()])
         return rows.sequences, rows.label_ids
+
+    def _draw_names(self) -> _Examples:
+        bare = self._rng.random(len(self._names)) < self._config.unmarked
+        both = TokenSequences.concatenate([self._names.sequences, self._bare])
+        return replace(self._names, sequences=both.take(np.arange(len(bare)) + len(bare) * bare))
 
     def _draw_given(self) -> Iterator[_Examples]:
         """Yield given names, double ones, and full names in either order; they differ from one call to the next."""
@@ -143,7 +174,7 @@ class BatchSampler:
         weights = given.weights(self._config.emphasis)
         drawn = self._rng.choice(len(given), size=round(self._config.given_names * n), p=weights / weights.sum())
         single, hyphened, spaced = np.split(drawn, (len(drawn) * np.array(_GIVEN_NAME_SHARES)).astype(int))
-        yield self._label(given.names, single, given.label_ids)
+        yield self._label(self._unmark(given), single)
         chosen = self._rng.choice(n, size=round(self._config.full_names * n), p=self._weights / n)
         first, last = np.array_split(chosen, 2)
         for names, part, order, joint in (
@@ -153,12 +184,18 @@ class BatchSampler:
             (train, last, ORDERS[1], " "),
         ):
             composed = compose(given, names, part, order, self._rng, joint=joint)
-            yield self._label(composed.names, np.arange(len(composed)), composed.label_ids)
+            yield self._label(self._unmark(composed), np.arange(len(composed)))
 
-    def _label(self, names: Sequence[str], chosen: NDArray[np.intp], label_ids: Ids) -> _Examples:
-        """Return the chosen names with their labels to aim at, all counting alike."""
-        sequences = TokenSequences.encode([names[i] for i in chosen], self._vocabulary)
-        return _Examples(sequences, label_ids[chosen], np.ones(len(chosen), dtype=np.float32))
+    def _label(self, names: Dataset, chosen: NDArray[np.intp]) -> _Examples:
+        """Return the chosen names as they are spelled, with their labels to aim at, all counting alike."""
+        sequences = TokenSequences.encode([names.spellings[i] for i in chosen], self._vocabulary)
+        return _Examples(sequences, names.label_ids[chosen], np.ones(len(chosen), dtype=np.float32))
+
+    def _unmark(self, names: Dataset) -> Dataset:
+        """Return names of which some have lost their marks."""
+        bare = self._rng.random(len(names)) < self._config.unmarked
+        rows = zip(names.names, names.spellings, bare.tolist(), strict=True)
+        return replace(names, spellings=tuple([name if drop else spelling for name, spelling, drop in rows]))
 
     def _outliers(self, n: int) -> _Examples:
         drawn = training_outliers(self._letters, self._split.train.names, self._split.outliers[0], n, self._rng)

@@ -4,8 +4,9 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from itertools import combinations, pairwise
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations, compress, pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from model.constants import GIVEN_FOLDER, MIN_CHARACTER_COUNT, MIN_NAMES_PER_LABEL, OUTLIER_FOLDER
 from model.data.label_folder import FolderNames, read_files, read_folder, read_strings
 from model.errors import DataError
-from model.utils import Ids
+from model.utils import Ids, main_script, unmark
 
 Ranked = Literal["auto", "yes", "no"]
 """Whether the order of a file's lines tells how common its names are; auto: unless they are in alphabetical order."""
@@ -28,27 +29,36 @@ _HEAD_SIZE = 100  # names at the top of a file tell whether it is in alphabetica
 class Dataset:
     """Folded names with their labels; a name stands once under each label that has it.
 
-    `names` holds N strings, `label_ids` (N,) indexes `labels`, which are sorted. `ranks` (N,) is a name's place in its
-    label's file, 0 for the most common, or infinity where the file is in alphabetical order and tells nothing.
+    `names` holds N strings, `label_ids` (N,) indexes `labels`, which are sorted. `ranks` (N,) is a name's place among
+    those of its script in its label's file, 0 for the most common, or infinity where these are in alphabetical order,
+    which tells nothing. `spellings` (N,) are the names with their marks; by default they have none.
     """
 
     labels: tuple[str, ...]
     names: tuple[str, ...]
     label_ids: Ids
     ranks: NDArray[np.float64]
+    spellings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.spellings) != len(self.names):
+            object.__setattr__(self, "spellings", self.names)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def characters(self) -> tuple[str, ...]:
-        """Return, sorted, the characters that occur in enough names to learn from."""
-        counts = Counter(c for name in self.names for c in set(name))
+        """Return, sorted, the characters that occur in enough names to learn from, with their marks and without."""
+        counts = Counter(c for pair in zip(self.names, self.spellings, strict=True) for c in set("".join(pair)))
         return tuple(sorted(c for c, n in counts.items() if n >= MIN_CHARACTER_COUNT))
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the labelled names and their ranks; duplicates in the files do not change it."""
         columns = (self.label_ids.tolist(), self.ranks.tolist(), self.names)
         rows = sorted(f"{self.labels[i]}\t{rank}\t{name}\n" for i, rank, name in zip(*columns, strict=True))
+        rows += sorted(
+            {spelling for name, spelling in zip(self.names, self.spellings, strict=True) if spelling != name}
+        )
         return hashlib.sha256("".join(rows).encode()).hexdigest()
 
     def weights(self, emphasis: float) -> NDArray[np.float64]:
@@ -66,14 +76,27 @@ class Dataset:
         return tuple(label for label, has_ranks in zip(self.labels, ranked, strict=True) if has_ranks)
 
     def head(self) -> set[str]:
-        """Return the most common names of each ranked label: a hundred, at most a third of what it has."""
-        sizes = np.minimum(_HEAD_SIZE, np.bincount(self.label_ids, minlength=len(self.labels)) // 3)[self.label_ids]
-        return {self.names[i] for i in np.flatnonzero(self.ranks < sizes)}
+        """Return the most common names of each ranked label and script: a hundred, at most a third of what it has."""
+        _, groups, counts = np.unique(
+            [f"{script}{i}" for script, i in zip(self.scripts, self.label_ids.tolist(), strict=True)],
+            return_inverse=True,
+            return_counts=True,
+        )
+        return {self.names[i] for i in np.flatnonzero(self.ranks < np.minimum(_HEAD_SIZE, counts // 3)[groups])}
+
+    @cached_property
+    def scripts(self) -> tuple[str, ...]:
+        """The script of most letters of each name (N,)."""
+        return tuple(map(main_script, self.names))
+
+    def spelled(self) -> "Dataset":
+        """Return the rows with their spellings as names."""
+        return replace(self, names=self.spellings)
 
     def take(self, mask: np.ndarray) -> "Dataset":
         """Return the rows where the boolean mask (N,) holds, with the same labels."""
-        names = tuple(name for name, kept in zip(self.names, mask, strict=True) if kept)
-        return Dataset(self.labels, names, self.label_ids[mask], self.ranks[mask])
+        names, spellings = (tuple(compress(texts, mask)) for texts in (self.names, self.spellings))
+        return Dataset(self.labels, names, self.label_ids[mask], self.ranks[mask], spellings)
 
 
 @dataclass(frozen=True)
@@ -138,7 +161,7 @@ class DataReport:
 
 
 def build_dataset(names_by_label: Mapping[str, list[str]], ranked: Ranked = "auto") -> Dataset:
-    """Dedupe folded names within each label.
+    """Dedupe names, folded or with their marks, within each label.
 
     Raises:
         DataError: labels have too few distinct names to be split, or no character is common enough to learn.
@@ -157,20 +180,38 @@ def build_dataset(names_by_label: Mapping[str, list[str]], ranked: Ranked = "aut
 
 def small_labels(names_by_label: Mapping[str, list[str]]) -> dict[str, int]:
     """Return the labels with too few distinct names to be split, sorted, and how many they have."""
-    counts = {label: len(set(names_by_label[label])) for label in sorted(names_by_label)}
+    counts = {label: len(set(map(unmark, names_by_label[label]))) for label in sorted(names_by_label)}
     return {label: n for label, n in counts.items() if n < MIN_NAMES_PER_LABEL}
 
 
 def _dedupe(labels: tuple[str, ...], names_by_label: Mapping[str, list[str]], ranked: Ranked) -> Dataset:
-    ranks = [_rank(list(dict.fromkeys(names_by_label.get(label, []))), ranked) for label in labels]
+    spellings = [_spellings(names_by_label.get(label, [])) for label in labels]
+    ranks = [_rank(list(of_label), ranked) for of_label in spellings]
     names, name_ranks = zip(*(row for label_ranks in ranks for row in sorted(label_ranks.items())), strict=True)
     label_ids = np.repeat(np.arange(len(labels), dtype=np.int64), [len(label_ranks) for label_ranks in ranks])
-    return Dataset(labels, names, label_ids, np.array(name_ranks))
+    spelled = tuple(spellings[i][name] for i, name in zip(label_ids.tolist(), names, strict=True))
+    return Dataset(labels, names, label_ids, np.array(name_ranks), spelled)
+
+
+def _spellings(names: list[str]) -> dict[str, str]:
+    """Return names by their folded form, in order: each as it stands first with marks, or without."""
+    found: dict[str, str] = {}
+    for name in names:
+        folded = unmark(name)
+        if found.setdefault(folded, name) == folded:
+            found[folded] = name
+    return found
 
 
 def _rank(names: list[str], ranked: Ranked) -> dict[str, float]:
-    has_ranks = ranked == "yes" or (ranked == "auto" and not _is_alphabetical(names))
-    return {name: float(rank) if has_ranks else math.inf for rank, name in enumerate(names)}
+    by_script: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_script[main_script(name)].append(name)
+    ranks: dict[str, float] = {}
+    for group in by_script.values():
+        has_ranks = ranked == "yes" or (ranked == "auto" and not _is_alphabetical(group))
+        ranks |= {name: float(rank) if has_ranks else math.inf for rank, name in enumerate(group)}
+    return ranks
 
 
 def _is_alphabetical(names: list[str]) -> bool:
@@ -181,7 +222,7 @@ def _is_alphabetical(names: list[str]) -> bool:
 
 def load_dataset(folder: Path) -> Dataset:
     """Read a folder of label files and dedupe it. Raises DataError as `read_folder` and `build_dataset` do."""
-    return build_dataset(read_folder(folder).names)
+    return build_dataset(read_folder(folder).spellings)
 
 
 def load_corpus(folder: Path, reading: Reading | None = None) -> Corpus:
@@ -196,7 +237,7 @@ def load_corpus(folder: Path, reading: Reading | None = None) -> Corpus:
 
 def _build_corpus(folder: Path, found: FolderNames, reading: Reading) -> Corpus:
     small = small_labels(found.names) if reading.skip_small else {}
-    kept = {label: names for label, names in found.names.items() if label not in small}
+    kept = {label: names for label, names in found.spellings.items() if label not in small}
     if small and len(kept) < 2:
         raise DataError(f"{folder} has {len(kept)} label(s) of {MIN_NAMES_PER_LABEL} or more distinct names, not two.")
     skipped = tuple(f"{label} is left out: it has {n} distinct name(s)." for label, n in small.items())
@@ -211,7 +252,7 @@ def _build_corpus(folder: Path, found: FolderNames, reading: Reading) -> Corpus:
 
 
 def _load_given(folder: Path, labels: tuple[str, ...], small: Collection[str], reading: Reading) -> Dataset | None:
-    found = read_files(folder, as_is=reading.as_is).names
+    found = read_files(folder, as_is=reading.as_is).spellings
     names_by_label = {label: names for label, names in found.items() if label not in small}
     for label in names_by_label:
         if label not in labels:

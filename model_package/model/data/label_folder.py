@@ -9,7 +9,7 @@ from pathlib import Path
 from model.constants import MAX_LABEL_LENGTH, MIN_NAMES_PER_LABEL
 from model.data.line_checks import Fault, find_suspicion, holds_separator_or_digit, is_header
 from model.errors import DataError, InvalidNameError
-from model.utils import fold
+from model.utils import normalize, unmark
 
 _MAX_SHOWN = 20  # entries that are named one by one
 _MAX_LABEL_BYTES = 255 - len(".txt")  # of a file's name
@@ -19,15 +19,20 @@ AS_IS = "--as-is takes every line as a name"
 
 @dataclass(frozen=True)
 class FolderNames:
-    """The folded names of each file by label, with duplicates, in file order, and what a person should know."""
+    """The names of each file by label, with duplicates, in file order, and what a person should know.
+
+    `spellings` are normalized, `names` are folded.
+    """
 
     names: dict[str, list[str]]
+    spellings: dict[str, list[str]]
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _LabelFile:
     path: Path
+    spellings: list[str]
     names: list[str]
     suspicions: list[tuple[int, Fault]]
     records: list[int]  # numbers of the lines with separators or digits
@@ -48,15 +53,16 @@ def read_folder(folder: Path, *, as_is: bool = False) -> FolderNames:
             f"{folder} holds {len(found.names)} label file(s); a classifier needs two or more <Label>.txt files."
             + _hint(folder)
         )
-    return FolderNames(found.names, (*describe_ignored(folder), *found.warnings))
+    return FolderNames(found.names, found.spellings, (*describe_ignored(folder), *found.warnings))
 
 
 def read_files(folder: Path, *, as_is: bool = False) -> FolderNames:
     """Return what `read_folder` does, of a folder that need not be there or hold anything."""
     files = [_read_file(path) for path in label_files(folder)]
     names = {file.path.stem: file.names for file in files}
+    spellings = {file.path.stem: file.spellings for file in files}
     if as_is:
-        return FolderNames(names)
+        return FolderNames(names, spellings)
     for file in files:
         if file.path.stem.casefold() in _NOTICES:
             raise DataError(f"{file.path} reads like a notice, not like a label: move it elsewhere; or {AS_IS}.")
@@ -67,7 +73,7 @@ def read_files(folder: Path, *, as_is: bool = False) -> FolderNames:
                 f"`ingest` takes tables; or {AS_IS}."
             )
     _refuse_suspicions(files)
-    return FolderNames(names, tuple(_describe_records(file) for file in files if file.records))
+    return FolderNames(names, spellings, tuple(_describe_records(file) for file in files if file.records))
 
 
 def read_strings(folder: Path) -> set[str]:
@@ -128,11 +134,14 @@ def _read_file(path: Path) -> _LabelFile:
     lines = list(_lines(path))
     if not lines:
         raise DataError(f"{path} is empty; a label needs at least {MIN_NAMES_PER_LABEL} names, one a line.")
-    names = [_fold_line(path, number, line) for number, line in lines]
+    spellings = [_normalize_line(path, number, line) for number, line in lines]
     suspicions = [(number, fault) for number, line in lines if (fault := find_suspicion(line))]
     if is_header(lines[0][1]):
         suspicions.insert(0, (lines[0][0], Fault.HEADER))
-    return _LabelFile(path, names, suspicions, [number for number, line in lines if holds_separator_or_digit(line)])
+    names = [unmark(spelling) for spelling in spellings]
+    return _LabelFile(
+        path, spellings, names, suspicions, [number for number, line in lines if holds_separator_or_digit(line)]
+    )
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -148,11 +157,12 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
-def _fold_line(path: Path, number: int, line: str) -> str:
+def _normalize_line(path: Path, number: int, line: str) -> str:
     try:
-        return fold(line)
+        unmark(text := normalize(line))  # that it can be folded, too
     except InvalidNameError as error:
         raise DataError(f"{path}, line {number}: {error}") from None
+    return text
 
 
 def _refuse_suspicions(files: Sequence[_LabelFile]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from model.constants import MAX_NAME_LENGTH
 from model.data.splitting import Split
+from model.utils import joint_of, main_script, script_of, unmark
 
 _KEYBOARD_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _N_HELD_OUT = 15_000  # of which a fifth is held out
@@ -36,13 +37,25 @@ def _names(split: Split) -> set[str]:
 
 
 def letters_of(characters: Sequence[str]) -> list[str]:
-    """Return those of the characters that are letters, or all but spaces if none is."""
-    return [c for c in characters if c.isalpha()] or [c for c in characters if not c.isspace()]
+    """Return those of the characters that are letters, or all but spaces if none is.
+
+    Letters with marks are left out, and the signs of scripts in which any two make a name.
+    """
+    letters = [c for c in characters if c.isalpha()]
+    plain = [c for c in letters if joint_of(script_of(c)) and unmark(c) == c]
+    return plain or letters or [c for c in characters if not c.isspace()]
 
 
 def random_strings(letters: Sequence[str], names: Sequence[str], n: int, rng: np.random.Generator) -> list[str]:
-    """Return n strings of letters drawn alike, as long as the names are."""
-    return ["".join(rng.choice(letters, size=length)) for length in _draw_lengths(names, n, rng)]
+    """Return n strings of letters of one script drawn alike, each as long as a name in it, if it has any, is."""
+    by_script: dict[str, list[str]] = {}
+    for letter in letters:
+        by_script.setdefault(script_of(letter), []).append(letter)
+    scripts = list(by_script)
+    drawn = [names[i] for i in rng.integers(len(names), size=n)]
+    return [
+        "".join(rng.choice(by_script.get(main_script(name), by_script[scripts[0]]), size=len(name))) for name in drawn
+    ]
 
 
 def keyboard_mashes(names: Sequence[str], n: int, rng: np.random.Generator) -> list[str]:
@@ -66,12 +79,13 @@ def draw_phrases(listed: Sequence[str], n: int, rng: np.random.Generator) -> lis
 def training_outliers(
     letters: Sequence[str], names: Sequence[str], listed: Sequence[str], n: int, rng: np.random.Generator
 ) -> list[str]:
-    """Return some n strings, half of them of random letters; none is one that `held_out_outliers` may draw."""
+    """Return some n strings, half of them listed if any are; none is one that `held_out_outliers` may draw."""
     quarter = n // 4
-    n_random = n - (2 if listed else 1) * quarter
+    n_listed = n // 2 if listed else 0
+    n_random = n - quarter - n_listed
     # a fifth is held out
     made = random_strings(letters, names, 5 * n_random // 4, rng) + keyboard_mashes(names, 5 * quarter // 4, rng)
-    return _only(made, held_out=False) + (draw_phrases(listed, quarter, rng) if listed else [])
+    return _only(made, held_out=False) + (draw_phrases(listed, n_listed, rng) if listed else [])
 
 
 def _only(strings: Sequence[str], *, held_out: bool) -> list[str]:

@@ -196,13 +196,22 @@ def _limits(metadata: BundleMetadata, main: SliceEvaluation) -> str:
         "Test names come from the same lists as training names: on names from elsewhere, expect less.",
         "A name that stands in several lists has one best answer, which is wrong for the others.",
         "Probabilities take labels to be as frequent as in training; where they are not, give a prior.",
-        f"It knows {len(metadata.characters)} characters; any other letter is transliterated where that can be done \
-without knowing the language, and is a gap to it otherwise.",
+        _describe_characters(metadata),
         "Intervals do not cover what another seed, or other lists, would change.",
     ]
     if untested := [_escape(row.label) for row in main.labels if not row.n]:
         lines.append(f"No test name, so nothing is known of: {', '.join(untested)}.")
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _describe_characters(metadata: BundleMetadata) -> str:
+    if not metadata.scripts:
+        return f"It knows {len(metadata.characters)} characters; any other letter is transliterated where that can be \
+done without knowing the language, and is a gap to it otherwise."
+    return (
+        f"It knows {len(metadata.characters)} characters of {len(metadata.scripts)} scripts. Another letter of these \
+tells its script alone; a name in another script gets no label."
+    )
 
 
 def _metric(evaluation: SliceEvaluation, metric: str) -> tuple[str, str]:

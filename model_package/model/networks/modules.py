@@ -13,6 +13,8 @@ from model.constants import PAD_ID
 
 _MAX_NGRAM_LENGTH = 5
 _HASH_BASE, _HASH_PRIME = 1_000_003, 2_147_483_647
+_LARGEST_BYTE = 127
+_LEAST_SCALE = 1e-6
 _FILTER_WIDTHS = (2, 3, 4, 5)
 
 
@@ -85,27 +87,36 @@ class LinearNetwork(nn.Module):
         super().__init__()
         self.n_buckets = 2**bits
         self.weights = nn.Embedding(self.n_buckets, n_outputs)
+        self.scales: nn.Embedding | None = None  # of each row, once it is compressed
         nn.init.zeros_(self.weights.weight)
         self.dropout = nn.Dropout(dropout)
         self.bias = nn.Parameter(torch.zeros(n_outputs, dtype=torch.float64))
 
-    def halve(self) -> None:
-        """Round the weights to half precision: half the file, answers that differ in the third digit. Ends training."""
-        self.weights.half()
+    def compress(self) -> None:
+        """Round each row of weights to eight bits and a scale: a quarter of the file. Ends training."""
+        weights = self.weights.weight.detach().float()
+        scales = (weights.abs().amax(dim=1, keepdim=True) / _LARGEST_BYTE).clamp(min=_LEAST_SCALE).half()
+        rounded = (weights / scales.float()).round().clamp(-_LARGEST_BYTE, _LARGEST_BYTE).to(torch.int8)
+        self.weights = nn.Embedding.from_pretrained(rounded)
+        self.scales = nn.Embedding.from_pretrained(scales)
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Map token ids (B, T) to outputs (B, O)."""
         if lengths is None and self.weights.weight.dtype == torch.float32:
             return self.bias + self._sum_rows(self.buckets(ids))
         if lengths is None:  # in double, as it is exported
-            weights = self.weights(self.buckets(ids))  # (B, G, O)
+            weights = self._scaled(self.buckets(ids))  # (B, G, O)
         else:
             windows = _windows(ids)
-            weights = self.weights(_hash_ngrams(windows) % self.n_buckets)  # (B, T, 5, O)
-            # from half precision straight to double would take ONNX Runtime five times as long
-            weights = weights.float() * (windows > PAD_ID)[:, :, :, None]
+            weights = self._scaled(_hash_ngrams(windows) % self.n_buckets)  # (B, T, 5, O)
+            weights = weights * (windows > PAD_ID)[:, :, :, None]
         outputs: Tensor = self.bias + weights.double().sum(dim=tuple(range(1, weights.ndim - 1)))
         return outputs
+
+    def _scaled(self, buckets: Tensor) -> Tensor:
+        # from few bits straight to double would take ONNX Runtime five times as long
+        weights: Tensor = self.weights(buckets).float()
+        return weights if self.scales is None else weights * self.scales(buckets).float()
 
     def _sum_rows(self, buckets: Tensor) -> Tensor:
         """Return the sums (B, O) of rows (B, G) that are trained: whole n-grams are dropped, gradients are sparse."""

@@ -28,7 +28,7 @@ def split_trained(predictor: Predictor, corpus: Corpus) -> Split:
 def evaluate_bundle(predictor: Predictor, split: Split) -> Evaluation:
     """Answer the test names, and count."""
     test = split.test
-    log_probs = predictor.log_probs(test.names)
+    log_probs = predictor.log_probs(test.spellings)
     return Evaluation(
         evaluate(log_probs, test.label_ids, test.labels), label_metrics(log_probs, test.label_ids, test.labels)
     )

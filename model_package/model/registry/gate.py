@@ -3,7 +3,7 @@
 Only labels that both know are compared, and each model chooses among those alone.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -42,7 +42,7 @@ def compare_bundles(challenger: Path, champion: Path | None, corpus: Corpus) -> 
     if corpus.fingerprint() != new.metadata.data.fingerprint:
         raise DataError("This is not the data that the challenger was trained on, the folders beside it included.")
     test = split_corpus(corpus, new.metadata.data.split_seed).test
-    parity = _parity(challenger, new.metadata.characters, test.names)
+    parity = _parity(challenger, new.vocabulary, test.spellings)
     if champion is None:
         return [parity]
     old = Predictor.load(champion)
@@ -55,7 +55,7 @@ def compare_bundles(challenger: Path, champion: Path | None, corpus: Corpus) -> 
     ]
     if len(test) >= MIN_HELD_OUT:
         criteria += [
-            _speed(old, new, test.names),
+            _speed(old, new, test.spellings),
             *compare_answers(_answer(old, test), _answer(new, test), test.labels),
         ]
     return criteria
@@ -72,12 +72,12 @@ def _take_fair(test: Dataset, known: Collection[str], seen: Collection[str]) -> 
     new_ids = np.array([labels.index(label) if label in labels else -1 for label in test.labels])
     unseen = np.array([name not in seen for name in test.names], dtype=bool)
     fair = test.take(unseen & (new_ids[test.label_ids] >= 0))
-    return Dataset(labels, fair.names, new_ids[fair.label_ids], fair.ranks)
+    return Dataset(labels, fair.names, new_ids[fair.label_ids], fair.ranks, fair.spellings)
 
 
-def _parity(challenger: Path, characters: Sequence[str], names: Sequence[str]) -> Criterion:
+def _parity(challenger: Path, vocabulary: Mapping[str, int], names: Sequence[str]) -> Criterion:
     difference = measure_parity(
-        load_classifier(challenger), read_bundle(challenger).files[ONNX_FILE], characters, names
+        load_classifier(challenger), read_bundle(challenger).files[ONNX_FILE], vocabulary, names
     )
     return Criterion("parity of torch and ONNX Runtime", None, difference, PARITY_TOLERANCE, at_least=False)
 
@@ -104,5 +104,5 @@ def _speed(old: Predictor, new: Predictor, names: Sequence[str]) -> Criterion:
 
 def _answer(predictor: Predictor, test: Dataset) -> Answers:
     columns = [predictor.labels.index(label) for label in test.labels]
-    log_probs = log_softmax(predictor.log_probs(test.names)[:, columns])
+    log_probs = log_softmax(predictor.log_probs(test.spellings)[:, columns])
     return Answers.from_log_probs(log_probs, test.label_ids)
