@@ -8,15 +8,21 @@ import argparse
 import gzip
 import re
 from collections import Counter
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 from cleaning import Entry, Lists, Removal, drop_doubtful, resolve_by_cores, resolve_by_spelling, why_no_name
+from native import add_native
 from readers import read
 from report import render
 from romanise import fold, n_marks, romanise, tidy
 from sources import LABELS, Kind, Source, is_core, sources_of
 from threadpoolctl import threadpool_limits
+from words import collect_words, read_everyday
 
+ALPHABET_SHOWS = 100  # names that tell whether a list is in alphabetical order
+CORE_HEAD = 12
 CAP = 3000  # most names a label may have: more would only shift the prior
 KINDS: tuple[Kind, ...] = ("surnames", "given_names")
 STEPS = (resolve_by_cores, resolve_by_spelling, drop_doubtful)
@@ -69,7 +75,28 @@ def build(kind: Kind, n_steps: int = len(STEPS)) -> tuple[Lists, list[Removal]]:
     for step in STEPS[:n_steps]:
         removals += step(lists)
     cap(lists)
+    finish(kind, lists, removals)
     return lists, removals
+
+
+def finish(kind: Kind, lists: Lists, removals: list[Removal]) -> None:
+    """Put lists that were cleaned in their order, and add the names in other scripts."""
+    mix_cores(lists)
+    add_native(kind, lists, removals)
+
+
+def mix_cores(lists: Lists) -> None:
+    """Take cores that follow the alphabet out of it: all of a core is common, and training goes by the order.
+
+    The first names of these are the most common ones nevertheless, and stay where they are.
+    """
+    for label, entries in lists.items():
+        first = list(entries)[:ALPHABET_SHOWS]
+        if sum(a > b for a, b in pairwise(first)) < len(first) / 5:
+            core = [key for key, entry in entries.items() if entry.in_core]
+            tail = sorted(core[CORE_HEAD:], key=lambda key: sha256(key.encode()).digest())
+            order = [*core[:CORE_HEAD], *tail, *(key for key in entries if not entries[key].in_core)]
+            lists[label] = {key: entries[key] for key in order}
 
 
 def write(path: Path, content: bytes) -> None:
@@ -104,6 +131,7 @@ def main() -> None:
     ledger: list[str] = []
     origins: list[str] = []
     reports: list[str] = []
+    every = read_everyday(Path(__file__).parent / "everyday.tsv")
     for kind in KINDS:
         with threadpool_limits(1):  # sums in one order, so that every machine decides alike
             lists, removals = build(kind, arguments.steps)
@@ -115,7 +143,10 @@ def main() -> None:
             for entry in entries.values()
         ]
         reports.append(render(kind, lists, removals))
+        every += [entry.spelling for entries in lists.values() for entry in entries.values()]
         print(f"{kind}: {sum(map(len, lists.values()))} names, {Counter(r.reason for r in removals)}")
+    for language, words in collect_words(every).items():
+        write(out / "outliers" / f"{language.lower()}.txt", "".join(f"{word}\n" for word in words).encode())
     write(out / "removed.tsv.gz", table("kind\tname\tfrom\tto\treason\tpackages", ledger))
     write(out / "origins.tsv.gz", table("kind\tname\tlabel\tpackages", origins))
     write(out / "REPORT.md", "\n".join(["# What the build made\n", *reports]).encode())

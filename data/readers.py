@@ -36,6 +36,8 @@ PERSON = re.compile(
 )
 LEAST_BEARERS = 2  # one bearer is one person
 LEAST_SHARE = 0.5  # of all bearers, if every label's people were as many
+FARSI_LETTERS = frozenset(["IR", "PK"])  # countries
+SPELLINGS = 2  # in kanji, of one Japanese given name
 SMALL_NATION = 2000  # people added to each nation, so that one bearer in a small one weighs little
 
 
@@ -50,6 +52,7 @@ def read(source: Source, label: str, kind: Kind) -> list[str]:
         "name2nat": _read_name2nat,
         "arabic-name-romanizer": _read_arabic_name_romanizer,
         "japanese-personal-name-dataset": _read_japanese,
+        "habesha-names": _read_habesha,
     }
     return list(dict.fromkeys(readers.get(source.package, _read_zxcvbn)(source, label, kind)))
 
@@ -82,12 +85,17 @@ def _of_gender(names: Any, gender: str) -> list[str]:
     return [name for key in sorted(names) if gender in ("", key) for name in names[key] or []]
 
 
-def _read_japanese(_: Source, __: str, kind: Kind) -> list[str]:
+def _read_japanese(source: Source, _: str, kind: Kind) -> list[str]:
     folder = files("japanese_personal_name_dataset").joinpath("dataset")
     if kind == "surnames":
-        return [row[3] for row in csv.reader(folder.joinpath("last_name_org.csv").read_text("utf-8").splitlines())]
+        column = {"kanji": 0, "kana": 2}.get(source.locale, 3)
+        lines = folder.joinpath("last_name_org.csv").read_text("utf-8").splitlines()
+        return [row[column] for row in csv.reader(lines)]
     texts = [folder.joinpath(f"first_name_{sex}_opti.csv").read_text("utf-8") for sex in ("woman", "man")]
-    return [row[1] for text in texts for row in csv.reader(text.splitlines())]
+    rows = [row for text in texts for row in csv.reader(text.splitlines())]
+    if source.locale == "kanji":
+        return [name for row in rows for name in row[2 : 2 + SPELLINGS]]
+    return [row[0 if source.locale == "kana" else 1] for row in rows]
 
 
 @cache
@@ -123,7 +131,7 @@ def _read_php_faker(source: Source, _: str, __: Kind) -> list[str]:
 
 def _installed(package: str, path: str) -> Path:
     """Return the path of a package's file; importing it would ask for what it depends on."""
-    return Path(str(distribution(package).locate_file(f"{package}/{path}")))
+    return Path(str(distribution(package).locate_file(f"{package.replace('-', '_')}/{path}")))
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -159,10 +167,18 @@ def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], Counter
     return first, last, sizes
 
 
-def _read_name2nat(source: Source, label: str, _: Kind) -> list[str]:
-    """Return the surnames that are more of this label than of all others together, by number of bearers."""
+def _read_habesha(source: Source, _: str, __: Kind) -> list[str]:
+    """Read names that serve as given names and, for the next generation, as patronymics."""
+    path = _installed("habesha-names", "data/given_names.json")
+    entries = json.loads(path.read_text("utf-8"))["entries"]
+    return [entry["fidel" if source.native else "canonical"] for entry in entries]
+
+
+def _read_name2nat(source: Source, label: str, kind: Kind) -> list[str]:
+    """Return the names that are more of this label than of all others together, by number of bearers."""
     first, last, sizes = _people()
-    table = first if FAMILY_NAME_FIRST & set(source.locale.split()) else last
+    family_first = bool(FAMILY_NAME_FIRST & set(source.locale.split()))
+    table = first if family_first == (kind == "surnames") else last
     ranked = []
     for name, counts in table.items():
         if counts[label] < LEAST_BEARERS:
@@ -173,17 +189,30 @@ def _read_name2nat(source: Source, label: str, _: Kind) -> list[str]:
     return [name for _, name in sorted(ranked)]
 
 
-def _read_arabic_name_romanizer(source: Source, _: str, __: Kind) -> list[str]:
-    """Return the surnames of people in Wikidata whose bearers are mostly of these countries, by their number."""
+def _read_arabic_name_romanizer(source: Source, _: str, kind: Kind) -> list[str]:
+    """Return the names of people in Wikidata whose bearers are mostly of these countries, by their number."""
     bearers: dict[str, Counter[str]] = defaultdict(Counter)
     path = _installed("arabic_name_romanizer", "resources/names.sqlite3")
     with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as database:
-        query = "SELECT latin, country, count FROM units WHERE source = 'wikidata' AND role = 'surname'"
-        for name, country, count in database.execute(query):
+        column = "arabic_key" if source.native else "latin"
+        query = f"SELECT {column}, country, count FROM units WHERE source = 'wikidata' AND role = ?"  # noqa: S608
+        for name, country, count in database.execute(query, ("surname" if kind == "surnames" else "given",)):
             bearers[name][country] += count
     ranked = []
     for name, counts in bearers.items():
         own = sum(counts[country] for country in source.locale.split())
-        if own >= LEAST_BEARERS and 2 * own > counts.total() and len(name) > 2 and not re.search("[a-z][A-Z]", name):
+        # in Arabic letters, a name may be of several languages
+        if (
+            own >= LEAST_BEARERS
+            and (4 if source.native else 2) * own > counts.total()
+            and len(name) > 2
+            and not re.search("[a-z][A-Z]", name)
+        ):
             ranked.append((-own, name))
-    return [name for _, name in sorted(ranked)]
+    names = [name for _, name in sorted(ranked)]
+    return [_farsi(name) for name in names] if source.native and source.locale in FARSI_LETTERS else names
+
+
+def _farsi(name: str) -> str:
+    """Return a name with the letters of Persian and Urdu, for which the package writes their Arabic cousins."""
+    return name.replace("\u064a", "\u06cc").replace("\u0643", "\u06a9")

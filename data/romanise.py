@@ -47,6 +47,27 @@ KOREAN = pairs(
 )
 
 
+# Alphabets that stand for each other letter by letter: what is written in one can be written in the other.
+CYRILLIC_OF = {
+    "Serbian": pairs(
+        "lj:љ nj:њ dž:џ a:а b:б c:ц č:ч ć:ћ d:д đ:ђ e:е f:ф g:г h:х i:и j:ј k:к l:л m:м n:н o:о p:п r:р s:с š:ш t:т "
+        "u:у v:в z:з ž:ж"
+    ),
+    "Uzbek": pairs(
+        "yo':йў o':ў g':ғ sh:ш ch:ч ye:е yo:ё yu:ю ya:я a:а b:б d:д e:е f:ф g:г h:ҳ i:и j:ж k:к l:л m:м n:н o:о p:п "
+        "q:қ r:р s:с t:т u:у v:в x:х y:й z:з"
+    ),
+}
+
+
+def to_cyrillic(name: str, label: str) -> str:
+    """Return a Latin name in the Cyrillic letters of its language, or nothing if it holds letters of others."""
+    table = CYRILLIC_OF[label]
+    text = re.sub(r"\be", "э", name.lower()) if label == "Uzbek" else name.lower()
+    letters = re.sub("|".join(map(re.escape, table)), lambda match: table[match[0]], text)
+    return "" if re.search("[^ а-яёђћљњџјўғқҳ-]", letters) else letters.title()
+
+
 def japanese(name: str) -> str:
     """Write a long vowel once, as people do (satou: sato), but not one over a seam (inoue)."""
     name = re.sub(r"oo|ou(?!e|chi)", "o", name)

@@ -1,12 +1,12 @@
 """Which lists of which packages each label takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["surnames", "given_names"]
 
 CORE = "core"  # the package name of what is written by hand: the cores and, rarer, more surnames
-GIVEN_NAMES = frozenset(["Faker", "mimesis", "@faker-js/faker", "japanese-personal-name-dataset"])  # have them too
+GIVEN_NAMES = frozenset(["Faker", "mimesis", "@faker-js/faker", "japanese-personal-name-dataset", "habesha-names"])
 MOST_OF_REGISTER = 2000  # names taken of a list that counts bearers; the rest is rare ...
 MOST_OF_WIKIPEDIA = 1500  # ... or, where people are fewer, of doubtful origin
 
@@ -25,6 +25,7 @@ class Source:
     ranked: bool = False
     keep: str = ""
     top: int | None = None
+    native: bool = False  # as it is written, of a package that has Latin spellings too
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.package, self.locale, self.attr)))
@@ -48,6 +49,16 @@ def npm(locale: str, attr: str = "") -> Source:
 def php(locale: str, attr: str = "lastName") -> Source:
     """Name a list of Debian's php-faker."""
     return Source("php-faker", locale, attr)
+
+
+def arabic_script(countries: str) -> Source:
+    """Name the surnames of arabic-name-romanizer in Arabic letters, by number of bearers; given names likewise."""
+    return Source("arabic-name-romanizer", countries, ranked=True, native=True)
+
+
+def kanji(script: str) -> Source:
+    """Name the names of japanese-personal-name-dataset as they are written, in `kanji` or `kana`."""
+    return Source("japanese-personal-name-dataset", script, ranked=True, native=True)
 
 
 def register(locale: str, *, keep: str = "") -> Source:
@@ -83,6 +94,31 @@ CENTRAL_AMERICA = "Mexican Cuban Dominican Guatemalan Salvadoran Honduran Panama
 
 # Besides its core. Which community a name belongs to is for cleaning.py to find, not for the list that holds it.
 LABELS: dict[str, list[Source]] = {
+    "Akan": [faker("tw_GH")],
+    "Albanian": [wikipedia("Albanian")],
+    "Amharic": [Source("habesha-names")],
+    "Basque": [wikipedia("Basque")],
+    "Bengali": [wikipedia("Bangladeshi")],
+    "Burmese": [wikipedia("Burmese")],
+    "Catalan": [wikipedia("Catalan")],
+    "Filipino": [wikipedia("Filipino")],
+    "Hausa": [faker("ha_NG")],
+    "Igbo": [faker("ig_NG")],
+    "Indonesian": [wikipedia("Indonesian")],
+    "Khmer": [wikipedia("Cambodian")],
+    "Malay": [],
+    "Mongolian": [wikipedia("Mongolian")],
+    "Nepali": [npm("en_NP"), wikipedia("Nepalese")],
+    "Punjabi": [],
+    "Sinhala": [],
+    "Swahili": [],
+    "Tamil": [],
+    "Telugu": [],
+    "Thai": [faker("en_TH")],
+    "Urdu": [wikipedia("Pakistani"), wikidata("PK")],
+    "Welsh": [wikipedia("Welsh")],
+    "Yoruba": [faker("yo_NG"), npm("yo_NG")],
+    "Zulu": [npm("zu_ZA")],
     "Vietnamese": [faker("vi_VN", ranked=True), php("vi_VN")],
     "Lithuanian": [faker("lt_LT"), wikipedia("Lithuanian", keep=r"(?:[aiuy]s|[ėe])$")],
     "Bulgarian": [wikipedia("Bulgarian", keep=r"(?:[eo]va?|[sš]k[ia])$")],
@@ -133,7 +169,7 @@ LABELS: dict[str, list[Source]] = {
     "Spanish": [
         faker("es_CO", ranked=True), faker("es_CL", ranked=True), faker("es_ES"), faker("es_MX"),
         faker("es_AR"), npm("es"), npm("es_MX"), mimesis("es"),
-        register("es-es"), wikipedia(f"{SOUTH_AMERICA} {CENTRAL_AMERICA} Catalan Basque"),
+        register("es-es"), wikipedia(f"{SOUTH_AMERICA} {CENTRAL_AMERICA}"),
     ],
     "Portuguese": [
         faker("pt_PT"), faker("pt_BR"), npm("pt_PT"), npm("pt_BR"), mimesis("pt"),
@@ -156,9 +192,70 @@ LABELS: dict[str, list[Source]] = {
     "Irish": [faker("en_IE"), faker("ga_IE"), wikipedia("Irish", top=600)],
     "English": [
         faker("en_GB", ranked=True), faker("en_NZ", ranked=True),
-        faker("en_US", ranked=True), wikipedia("English British Welsh"),
+        faker("en_US", ranked=True), wikipedia("English British"),
     ],
 }  # fmt: skip
+
+
+# Given names of labels whose surnames come from elsewhere.
+GIVEN: dict[str, list[Source]] = {
+    "Albanian": [wikipedia("Albanian")],
+    "Basque": [wikipedia("Basque")],
+    "Bengali": [wikipedia("Bangladeshi")],
+    "Catalan": [wikipedia("Catalan")],
+    "Indonesian": [faker("id_ID"), npm("id_ID")],
+    "Khmer": [wikipedia("Cambodian")],
+    "Nepali": [wikipedia("Nepalese")],
+    "Swahili": [faker("sw")],
+    "Thai": [wikipedia("Thai")],
+    "Urdu": [faker("en_PK"), wikipedia("Pakistani")],
+    "Welsh": [wikipedia("Welsh")],
+    "Zulu": [faker("zu_ZA")],
+}
+
+# Lists in the scripts of the bearers, some of which no rule could romanise; given names come from the same locales.
+NATIVE: dict[str, list[Source]] = {
+    "Amharic": [Source("habesha-names", native=True)],
+    "Arabic": [
+        arabic_script("EG SA IQ SY LB PS JO YE DZ MA TN KW AE LY QA SD BH OM"),
+        faker("ar_AA"), faker("ar_PS"), faker("ar_SA"), faker("ar_DZ"), mimesis("ar"), mimesis("ar-eg"),
+        mimesis("ar-sy"), npm("ar"),
+    ],
+    "Armenian": [faker("hy_AM"), npm("hy")],
+    "Bengali": [faker("bn_BD")],
+    "Bulgarian": [faker("bg_BG")],
+    "Chinese": [faker("zh_CN", ranked=True), mimesis("zh"), npm("zh_CN"), faker("zh_TW", ranked=True), npm("zh_TW")],
+    "Georgian": [faker("ka_GE"), npm("ka_GE")],
+    "Greek": [faker("el_GR"), npm("el"), php("el_CY"), mimesis("el", "male"), mimesis("el", "female")],
+    "Hebrew": [faker("he_IL"), npm("he")],
+    "Hindi": [faker("hi_IN")],
+    "Japanese": [kanji("kanji"), kanji("kana"), mimesis("ja"), npm("ja")],
+    "Kazakh": [mimesis("kk", "male"), mimesis("kk", "female")],
+    "Korean": [faker("ko_KR", ranked=True), mimesis("ko"), npm("ko")],
+    "Macedonian": [faker("mk_MK"), npm("mk")],
+    "Nepali": [faker("ne_NP"), npm("ne")],
+    "Persian": [
+        arabic_script("IR"), faker("fa_IR"), mimesis("fa"), npm("fa"),
+    ],
+    "Russian": [faker("ru_RU", ranked=True), mimesis("ru", "male"), mimesis("ru", "female"), npm("ru")],
+    "Sinhala": [faker("si_LK")],
+    "Tamil": [faker("ta_IN")],
+    "Thai": [faker("th_TH"), npm("th")],
+    "Ukrainian": [faker("uk_UA"), mimesis("uk", "male"), mimesis("uk", "female"), npm("uk")],
+    "Urdu": [arabic_script("PK"), npm("ur")],
+}  # fmt: skip
+
+
+def native_sources_of(label: str, kind: Kind) -> list[Source]:
+    """Return the label's lists in scripts of its own, those that rank their names first."""
+    lists = NATIVE.get(label, [])
+    if kind == "given_names":  # of every gender, and without ranks but for those of people
+        lists = list(dict.fromkeys(replace(s, attr="", ranked=s.native and s.ranked) for s in lists))
+    core = Source(CORE, f"native_{kind}", ranked=True)
+    return [
+        core,
+        *sorted((s for s in lists if kind == "surnames" or s.package != "php-faker"), key=lambda s: not s.ranked),
+    ]
 
 
 def sources_of(label: str, kind: Kind) -> list[Source]:
@@ -166,9 +263,9 @@ def sources_of(label: str, kind: Kind) -> list[Source]:
     if kind == "surnames":
         return [Source(CORE, kind, ranked=True), Source(CORE, "more_surnames"), *LABELS[label]]
     locales = dict.fromkeys(Source(s.package, s.locale) for s in LABELS[label] if s.package in GIVEN_NAMES)
-    return [Source(CORE, kind, ranked=True), *locales]
+    return [Source(CORE, kind, ranked=True), Source(CORE, "more_given_names"), *locales, *GIVEN.get(label, [])]
 
 
 def is_core(source: Source) -> bool:
     """Return whether the list holds the most common names of its label, by which the others are cleaned."""
-    return source.package == CORE and source.locale != "more_surnames"
+    return source.package == CORE and source.locale in ("surnames", "given_names")

@@ -44,7 +44,8 @@ def test_every_core_leads_its_list(kind: str) -> None:
     for label, core in cores.items():
         kept = set(lists[label])
         leading = [name for name in core if name in kept]
-        assert lists[label][: len(leading)] == leading, label
+        assert set(lists[label][: len(leading)]) == set(leading), label
+        assert lists[label][:5] == leading[:5], label
         assert len(leading) > 0.85 * len(core), label  # spellings that differ in marks alone are one name
 
 
@@ -61,11 +62,11 @@ def test_nothing_stands_in_the_ledger_and_in_a_list(kind: str) -> None:
 
 def test_every_label_is_large_enough() -> None:
     sizes = {label: len(names) for label, names in _lists(FOLDERS["surnames"]).items()}
-    assert 30 <= len(sizes) <= 45
-    assert min(sizes.values()) >= 200
-    assert [label for label, size in sizes.items() if size < 400] == ["Korean", "Vietnamese"]  # they have few surnames
+    assert 60 <= len(sizes) <= 80
+    assert [label for label, size in sizes.items() if size < 250] == ["Vietnamese"]  # it has few surnames
     given = {label: len(names) for label, names in _lists(FOLDERS["given_names"]).items()}
-    assert min(given.values()) >= 300
+    assert given.keys() == sizes.keys()
+    assert min(given.values()) >= 90
 
 
 def test_everyday_names_are_sound() -> None:
