@@ -67,8 +67,10 @@ test-airflow: $(VENV)/.dev build/airflow-venv/.installed ## Run the DAG of the t
 
 scan: build/scan-venv/.installed ## Look for weaknesses in what the chart renders, for development and for production (needs helm)
 	@mkdir -p build/rendered
-	@for overlay in dev prod; do helm template api-chart infra/chart_api --namespace names \
-		-f infra/chart_api/values.$$overlay.yaml --set image.digest=sha256:$$(printf '0%.0s' $$(seq 64)) \
+	@digest=sha256:$$(printf '0%.0s' $$(seq 64)); for overlay in dev prod; do \
+		helm template api-chart infra/chart_api --namespace names -f infra/chart_api/values.$$overlay.yaml \
+		--set image.digest=$$digest,trainingJob.image.digest=$$digest,persistence.enabled=true,trainingJob.enabled=true \
+		--set migrations.enabled=true,requestLog.mode=fast,requestLog.databaseUrlSecretName=database \
 		> build/rendered/$$overlay.yaml || exit 1; done
 	@build/scan-venv/bin/checkov --config-file .checkov.yaml --directory build/rendered
 
