@@ -43,7 +43,7 @@ class Shape:
             raise ConfigError("dropout must be at least 0 and below 1.")
 
     def count_bits(self, n_names: int, n_labels: int) -> int:
-        """Return `ngram_bits`, by default for two rows a training name, as far as 128 MB hold in half precision.
+        """Return `ngram_bits`, by default for two rows a training name, as far as 64 MB hold them.
 
         Half as many rows took 0.7 points of 158 labels with 33,000 names, twice as many brought 0.1.
         """

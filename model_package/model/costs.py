@@ -9,7 +9,7 @@ from model.training import TrainingConfig
 _SECONDS_AN_EXAMPLE, _SECONDS_A_LABEL = 120e-6, 0.3e-6
 _MEMORY, _MEMORY_A_NAME = 5e8, 800
 _TABLE_COPIES = 4  # in single precision: weights, the optimiser's numbers, the best epoch, the language models
-_FILES = 2  # hold the table in half precision
+_FILES = 2  # hold the table, in eight bits a weight
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def estimate(n_names: int, n_labels: int, config: TrainingConfig, shape: Shape) 
     return Cost(
         n_epochs=n_epochs,
         table_rows=rows,
-        bundle_bytes=_FILES * 2 * weights,
+        bundle_bytes=_FILES * weights,
         cpu_seconds=examples * (_SECONDS_AN_EXAMPLE + _SECONDS_A_LABEL * n_labels),
         memory_bytes=_MEMORY + _MEMORY_A_NAME * n_names + _TABLE_COPIES * 4 * weights,
     )
