@@ -97,6 +97,7 @@ class Outbox:
         self._connection: sqlite3.Connection | None = None
         self._failing = False
         self._closing = False
+        self._miscounted = False
         self._wake = Event()
         self._thread = Thread(target=self._run, name="request-log", daemon=True)
 
@@ -150,6 +151,11 @@ class Outbox:
         self._deletions.append((table, ids, done))
         self._wake.set()
         return done
+
+    def recount(self) -> None:
+        """Have the rows in the file counted anew: others delete from it too, as an erasure does."""
+        self._miscounted = True
+        self._wake.set()
 
     def close(self, timeout: float) -> None:
         """Write what waits, for `timeout` seconds at most; the next start counts as lost what then still waits."""
@@ -215,6 +221,9 @@ class Outbox:
         while self._deletions:
             self._delete(connection, *self._deletions[0])
             self._deletions.popleft()
+        if self._miscounted:
+            self._miscounted = False
+            self._metrics.n_outbox_rows = count_rows(connection)
         if self._failing:
             empty_journal(connection)
             try_room(connection)

@@ -100,6 +100,8 @@ class Shipper:
         """Ship the oldest rows of a table, and delete them; return their number."""
         self._metrics.oldest_at = _oldest_at(file)
         if self._metrics.oldest_at is None:
+            if self._metrics.n_outbox_rows:
+                self._outbox.recount()
             return 0
         started = time.perf_counter()
         database = self._database or self._connect()

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from api.request_log.migrating import migrate
+from api.request_log.outbox_file import FILE
 from api.tests.conftest import Server, metric_sum, start, until
 from api.tests.postgresql import PostgreSQL
 from api.tests.request_log.reading import read_rows, running
@@ -180,6 +183,17 @@ def test_what_was_erased_meanwhile_is_not_shipped(bundle: Path, slow_start: tupl
         server.client.post("/get_prediction", json={"name": "Jordan"}).raise_for_status()  # after the erasure
         until(lambda: len(shipped(url)) == 2)
     assert [row["name"] for row in shipped(url)] == ["Kowalska", "Jordan"]
+
+
+def test_what_was_erased_from_the_outbox_does_not_count_as_waiting(bundle: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "outbox"
+    with running(bundle, directory, DATABASE_URL="postgresql+psycopg://user@127.0.0.1:1/none") as server:
+        ask(server, 1)
+        assert metric_sum(server.client, "request_log_outbox_rows ") == 1
+        with closing(sqlite3.connect(directory / FILE, timeout=30)) as connection, connection:
+            connection.execute("DELETE FROM prediction_request")
+        until(lambda: metric_sum(server.client, "request_log_outbox_rows ") == 0)
+    assert "rows stay in the outbox" not in server.log.read_text()
 
 
 def test_a_partition_that_was_dropped_is_made_again(bundle: Path, tmp_path: Path, database_url: str) -> None:
