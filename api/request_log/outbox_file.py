@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from api.request_log.errors import RequestLogError
 from api.request_log.schema import CURRENT_REVISION_QUERY, HEAD, REVISION_TABLE
 
 logger = logging.getLogger("api")
@@ -21,6 +22,8 @@ _SHRUNK_PAGES = 256
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PRIMARY_CODE = 0xFF
 _MIGRATE = "import sys; from api.request_log.migrating import migrate; migrate(sys.argv[1])"
+_ERROR_NAME = f"{RequestLogError.__module__}.{RequestLogError.__qualname__}: "
+"""How a traceback, of which the last line is shown, begins with what the migration raises."""
 _ROOT = Path(__file__).parents[2]
 
 
@@ -122,4 +125,4 @@ def _migrate(path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise OutboxFileError(f"the file of the request log cannot be migrated: {reason}")
+        raise OutboxFileError(f"the file cannot be migrated: {reason.removeprefix(_ERROR_NAME)}")

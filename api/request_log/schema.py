@@ -39,7 +39,10 @@ def explain_revision(revision: str | None, *, command: str = MIGRATE_COMMAND) ->
         return f"The database of the request log has no tables yet: run `{command}`."
     if revision in REVISIONS:
         return f"The database of the request log has revision {revision}, this release needs {HEAD}: run `{command}`."
-    return f"The database of the request log has a revision that this release, with {HEAD}, does not know: update it."
+    return (
+        f"The database of the request log has a revision that this release, with {HEAD}, does not know: "
+        "a newer release made it, use that one."
+    )
 
 
 def explain_encoding(encoding: str | None) -> str:

@@ -333,6 +333,22 @@ def test_whoever_outruns_the_disk_waits(tmp_path: Path) -> None:
     assert n_rows(tmp_path) == 60_000
 
 
+def test_a_file_of_a_newer_release_is_left_alone_and_explained(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with outbox(tmp_path) as first:
+        first.put()
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("UPDATE request_log_revision SET version_num = '9999'")
+    with outbox(tmp_path, strict=False) as second:
+        second.put()
+        until(lambda: count_errors(second) >= 1)
+    (reason,) = (record.__dict__["error"] for record in caplog.records if "cannot be written" in record.getMessage())
+    assert reason.startswith("the file cannot be migrated: The database of the request log has a revision")
+    assert reason.endswith("a newer release made it, use that one.")
+    assert n_rows(tmp_path) == 1
+
+
 def test_a_place_where_no_file_can_be_is_explained_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     os.mkfifo(tmp_path / FILE)
     with outbox(tmp_path, strict=False) as running_outbox:
