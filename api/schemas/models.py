@@ -17,6 +17,8 @@ class TrainingData(BaseModel):
     fingerprint: str
     names: int
     split_seed: int
+    snapshot: Annotated[str | None, Field(description="Name of the snapshot that the names are of, if of one.")] = None
+    manifest_sha256: Annotated[str | None, Field(description="Hash of that snapshot's manifest.")] = None
 
 
 Metrics = Annotated[
