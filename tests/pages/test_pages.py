@@ -200,7 +200,7 @@ def test_the_page_says_when_the_model_abstains(browser: Browser, origin: str) ->
     browser.type("#name", "asdfghjkl")
     browser.wait_for_text("#result .alert", "no label should be believed")
     browser.picture("page-unfamiliar")
-    browser.type("#name", "山田")
+    browser.type("#name", "ᏣᎳᎩ")
     browser.wait_for_text("#result .alert", "cannot be read")
     assert not browser.driver.find_elements(By.CSS_SELECTOR, "#result li")
 
