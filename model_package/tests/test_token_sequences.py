@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,12 @@ def test_sequences_are_packed_joined_and_taken() -> None:
     assert _lists(TokenSequences.concatenate([packed, TokenSequences.pack([]), packed])) == ROWS + ROWS
     assert _lists(packed.take(np.array([3, 0, 0]))) == [ROWS[3], ROWS[0], ROWS[0]]
     assert len(packed.take(np.array([], dtype=np.int64))) == 0
+
+
+def test_many_sequences_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.token_sequences._CHUNK", 2)
+    order = np.array([4, 1, 3, 0, 2])
+    assert _lists(TokenSequences.pack(ROWS).take(order)) == [ROWS[i] for i in order]
 
 
 def test_each_length_is_stacked_by_itself() -> None:
