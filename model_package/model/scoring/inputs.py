@@ -3,7 +3,6 @@
 import codecs
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from model.data.ingest.columns import Wanted, find_text_columns, join_cells
 from model.data.ingest.dialects import Dialect, detect_dialect
 from model.data.ingest.kinds import Kind
+from model.data.ingest.parquet_files import opened_parquet
 from model.data.ingest.records import TOO_LONG, Line, Record, Records, parse_record
 from model.data.ingest.text import MAX_LINE, detect_encoding, read_lines
 from model.errors import DataError
@@ -22,7 +22,6 @@ from model.scoring.spans import SPAN_ROWS, Span, cut_text, read_span
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow import parquet
 
 BATCH_ROWS = 2**12
 _HEAD_BYTES = 2**16
@@ -225,7 +224,7 @@ class ParquetInput:
 
     def spans(self) -> Iterator[Span]:
         """Yield spans of rows, each of one group."""
-        with _opened_parquet(str(self.path)) as file:
+        with opened_parquet(str(self.path)) as file:
             index, first = 0, 1
             for group in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(group).num_rows
@@ -239,7 +238,7 @@ class ParquetInput:
         import pyarrow as pa
 
         start, number = 0, span.first
-        with _opened_parquet(self.location) as file:
+        with opened_parquet(self.location) as file:
             for batch in file.iter_batches(BATCH_ROWS, row_groups=[span.group]):
                 begin, end = max(span.start - start, 0), min(span.stop - start, batch.num_rows)
                 start += batch.num_rows
@@ -251,7 +250,7 @@ class ParquetInput:
 
     def schema(self) -> "pa.Schema":
         """Return the file's own."""
-        with _opened_parquet(str(self.path)) as file:
+        with opened_parquet(str(self.path)) as file:
             return file.schema_arrow
 
     def _read_batch(self, table: "pa.Table", first: int) -> Batch:
@@ -302,31 +301,9 @@ def _open_ndjson(path: Path, location: str, columns: Columns, *, keeps_keys: boo
 
 
 def _open_parquet(path: Path, location: str, columns: Columns) -> ParquetInput:
-    with _opened_parquet(str(path)) as file:
+    with opened_parquet(str(path)) as file:
         names: Sequence[str] = file.schema_arrow.names
     return ParquetInput(path, location, names, find_text_columns(columns.text, names))
-
-
-@contextmanager
-def _opened_parquet(location: str) -> "Iterator[parquet.ParquetFile]":
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError:
-        raise DataError(
-            'Parquet needs pyarrow, which is not installed: run `pip install "model_package[ingest]"`.'
-        ) from None
-    try:
-        if "://" in location:
-            import fsspec
-
-            with fsspec.open(location, "rb") as remote, parquet.ParquetFile(remote) as file:
-                yield file
-        else:
-            with parquet.ParquetFile(location) as file:
-                yield file
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"The Parquet file is damaged ({type(error).__name__}); write it again.") from None
 
 
 def _wanted(columns: Columns) -> Wanted:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from model.data.ingest.columns import Wanted, find_columns
 from model.data.ingest.dialects import Dialect, detect_dialect
 from model.data.ingest.kinds import Kind
+from model.data.ingest.parquet_files import opened_parquet
 from model.data.ingest.records import TOO_LONG, Record, Records, parse_record
 from model.data.ingest.text import MAX_LINE, detect_encoding, read_lines
-from model.errors import DataError
 
 _BATCH_ROWS = 2**16
 _MISSING = "no text or label"
@@ -133,21 +133,11 @@ def _row_of_cells(place: str, text: object, label: object) -> Row:
 
 
 def _read_parquet(path: Path, columns: Columns) -> Iterator[Row]:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError:
-        raise DataError(
-            'Parquet needs pyarrow, which is not installed: run `pip install "model_package[ingest]"`.'
-        ) from None
-    try:
-        with parquet.ParquetFile(path) as file:
-            names: Sequence[str] = file.schema_arrow.names
-            wanted = [names[i] for i in find_columns(columns.text, columns.label, names)]
-            number = 0
-            for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
-                for text, label in zip(*(batch.column(name).to_pylist() for name in wanted), strict=True):
-                    number += 1
-                    yield _row_of_cells(str(number), text, label)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"The Parquet file is damaged ({type(error).__name__}); write it again.") from None
+    with opened_parquet(str(path)) as file:
+        names: Sequence[str] = file.schema_arrow.names
+        wanted = [names[i] for i in find_columns(columns.text, columns.label, names)]
+        number = 0
+        for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
+            for text, label in zip(*(batch.column(name).to_pylist() for name in wanted), strict=True):
+                number += 1
+                yield _row_of_cells(str(number), text, label)
