@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from model.prediction import Prediction, Prior
+from model.prediction import Prediction
+from model.priors import Prior
 
 
 class RecordedOptions(Protocol):

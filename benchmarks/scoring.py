@@ -31,7 +31,8 @@ from model.artifacts import read_bundle
 from model.constants import ONNX_FILE
 from model.data.corpus import load_dataset
 from model.export import load_classifier
-from model.prediction import OnnxClassifier, Predictor
+from model.onnx_network import OnnxClassifier
+from model.prediction import Predictor
 from model.utils import pad
 
 FOLDER = Path("build/benchmarks")

@@ -29,7 +29,7 @@ from model.evaluation.metrics import evaluate
 from model.export import export_onnx
 from model.networks.inference import compute_outputs
 from model.networks.language_model import LanguageModel
-from model.prediction import OnnxClassifier
+from model.onnx_network import OnnxClassifier
 from model.token_sequences import TokenSequences
 from model.training import TrainingConfig, encode_all, train
 from model.utils import log_softmax

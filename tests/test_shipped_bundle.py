@@ -12,7 +12,8 @@ from model.data.splitting import Split, split_corpus
 from model.evaluation.metrics import evaluate
 from model.export import load_classifier
 from model.networks.inference import compute_outputs
-from model.prediction import OnnxClassifier, Predictor
+from model.onnx_network import OnnxClassifier
+from model.prediction import Predictor
 from model.utils import encode, log_softmax
 
 ROOT = Path(__file__).parents[1]

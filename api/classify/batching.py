@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from api.classify.served_model import ServedModel
 from api.observability.metrics import Metrics
-from model.prediction import Prediction, Prior
+from model.prediction import Prediction
+from model.priors import Prior
 
 _MAX_NAMES = 256
 """Names answered in one turn of the event loop: about 10 ms, after which probes get theirs."""

@@ -11,7 +11,8 @@ from api.observability.metrics import Metrics
 from api.recording import Recording
 from model.constants import DEFAULT_TOP_K
 from model.errors import InvalidNameError
-from model.prediction import Prediction, Prior
+from model.prediction import Prediction
+from model.priors import Prior
 
 FEW_NAMES = 8
 """So few names take less time than a hop to a thread and back, and hold no probe up."""

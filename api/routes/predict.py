@@ -59,6 +59,7 @@ async def explain_label(
         request_id=request_id,
         label=explanation.label,
         log_probability=explanation.log_prob,
+        lexicon=explanation.lexicon,
         characters=list(explanation.characters),
         contributions=list(explanation.contributions),
     )

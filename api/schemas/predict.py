@@ -154,6 +154,9 @@ class ExplainResponse(Answer):
 
     label: str
     log_probability: float
+    lexicon: Annotated[
+        float, Field(description="What being listed under labels adds; 0 for a name that no list holds.")
+    ]
     characters: Annotated[list[str], Field(examples=[["j", "o", "r", "d", "a", "n"]])]
     contributions: Annotated[list[float], Field(description="One a character; negative ones speak against the label.")]
 

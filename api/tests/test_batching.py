@@ -10,7 +10,8 @@ from api.classify.batching import Batcher
 from api.classify.served_model import ServedModel
 from api.observability.metrics import Metrics
 from model.errors import InvalidTopKError
-from model.prediction import Predictor, Prior
+from model.prediction import Predictor
+from model.priors import Prior
 
 NAMES = ["berson", "dirini", "jordan", "kowalska", "morgan", "bergski", "магда", "qxzvw"]
 

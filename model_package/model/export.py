@@ -35,6 +35,7 @@ from model.constants import (
     START_ID,
     WEIGHTS_FILE,
 )
+from model.data.batches import SamplingConfig
 from model.data.composition import ORDERS, compose, slices
 from model.data.corpus import Dataset
 from model.data.outliers import held_out_outliers
@@ -43,10 +44,11 @@ from model.errors import BundleError, ConfigError, ParityError
 from model.evaluation.metrics import evaluate
 from model.evaluation.report import build_report
 from model.explain.similar_names import build_index
-from model.name_set import NameSet
+from model.lexicon import Lexicon
 from model.networks.inference import compute_outputs
 from model.networks.modules import LinearNetwork
-from model.prediction import OnnxClassifier, Predictor
+from model.onnx_network import OnnxClassifier
+from model.prediction import Predictor
 from model.training import TrainingResult
 from model.utils import build_vocabulary, encode, log_softmax, main_script
 
@@ -66,7 +68,7 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         WEIGHTS_FILE: safetensors.torch.save(result.classifier.state_dict()),
         ONNX_FILE: onnx,
         SIMILAR_FILE: build_index(split.train.labels, split.train.names, split.train.label_ids),
-        KNOWN_FILE: NameSet(_words(split)).to_bytes(),
+        KNOWN_FILE: _build_lexicon(split, result.training_config).to_bytes(),
     }
     logits = result.validation_outputs[:, :-1]
     names = _names_to_recognise(split)
@@ -118,10 +120,21 @@ def _compute_familiarity(result: TrainingResult, names: Sequence[str]) -> NDArra
     return compute_outputs(result.classifier, sequences, result.config.n_outputs)[:, -1]
 
 
-def _words(split: Split) -> set[str]:
-    """Return every training name and given name, and the words of those that have several."""
-    parts = (split.train, split.given.train) if split.given else (split.train,)
-    return {text for part in parts for name in part.names for text in (name, *name.split())}
+def _build_lexicon(split: Split, config: SamplingConfig) -> Lexicon:
+    """Return the lexicon of all names and given names, held out or not, each as often met as training would see it."""
+    groups = [(split, 1.0)]
+    if split.given:
+        groups.append((split.given, config.given_names * _count(split) / _count(split.given)))
+    parts = [(part, share) for group, share in groups for part in (group.train, group.validation, group.test)]
+    return Lexicon.build(
+        [name for part, _ in parts for name in part.names],
+        np.concatenate([part.label_ids for part, _ in parts]),
+        np.concatenate([share * part.weights(config.emphasis) for part, share in parts if len(part)]),
+    )
+
+
+def _count(split: Split) -> int:
+    return len(split.train) + len(split.validation) + len(split.test)
 
 
 def _label_weights(train: Dataset, emphasis: float) -> NDArray[np.float64]:
@@ -222,7 +235,7 @@ def _names_of_every_length(names: Sequence[str]) -> Iterator[str]:
 
 def _held_out_metrics(predictor: Predictor, split: Split) -> dict[str, dict[str, float]]:
     return {
-        part: asdict(evaluate(predictor.log_probs(dataset.spellings), dataset.label_ids, dataset.labels))
+        part: asdict(evaluate(predictor.log_probs(dataset.spellings, lexicon=False), dataset.label_ids, dataset.labels))
         for part, dataset in (("validation", split.validation), ("test", split.test))
     }
 

@@ -1,52 +1,25 @@
 """Predict labels from a bundle, with NumPy and ONNX Runtime alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from math import exp, inf, isfinite, log
+from math import exp, log
 from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from model.artifacts import Bundle, BundleMetadata, read_bundle
 from model.calibration import change_prior, length_class
-from model.constants import (
-    DEFAULT_TOP_K,
-    END_ID,
-    FIRST_CHARACTER_ID,
-    MAX_NAME_LENGTH,
-    ONNX_FILE,
-    START_ID,
-    UNKNOWN_ID,
-)
-from model.errors import BundleError, InvalidNameError, InvalidPriorError, InvalidTopKError
-from model.frames import unframe
-from model.name_set import NameSet
-from model.utils import (
-    build_vocabulary,
-    encode,
-    is_letter,
-    is_readable,
-    log_softmax,
-    main_script,
-    normalize,
-    pad,
-    script_of,
-    transliterate,
-    unmark,
-)
+from model.constants import DEFAULT_TOP_K, END_ID, MAX_NAME_LENGTH, ONNX_FILE, START_ID, UNKNOWN_ID
+from model.errors import BundleError, InvalidNameError, InvalidTopKError
+from model.lexicon import Lexicon
+from model.name_reader import NameReader
+from model.onnx_network import OnnxClassifier
+from model.priors import Prior, weigh_labels
+from model.utils import is_letter, log_softmax, main_script, unmark
 
-Prior = Literal["natural", "uniform"] | Mapping[str, float]
-"""How frequent labels are taken to be: as in the training names, alike, or weights by label; others are ruled out."""
-
-_EXTERNAL_DATA = b"\x0a\x08location"  # the key of every tensor that ONNX keeps in another file, as protobuf writes it
-_REPLACEMENT = "\ufffd"
 _FOREIGN_PENALTY = 10.0  # nats that a label loses on a name in a script of which it has no training name
-_SHORTEST_CLASS = 15  # lengths up to 16 share a call, then those up to 32, 64 and 128
-_MAX_BATCH_ROWS = 32  # of one call: more are hardly faster a name, and ONNX Runtime keeps the memory that they take
 
 Abstention = Literal["unfamiliar", "unknown characters"]
 """Why no label should be believed: it does not look like a name, or most of its letters cannot be read."""
@@ -66,78 +39,6 @@ class Prediction:
     """Logit of being a name at all; None if it cannot be read."""
 
 
-class OnnxClassifier:
-    """An ONNX network of token sequences; a batch equals its singles.
-
-    A network that takes `lengths` runs sequences of similar lengths together, padded; another one those of one length.
-    """
-
-    def __init__(self, onnx: bytes, *, threads: int = 1) -> None:
-        """Load a network; raise BundleError if ONNX Runtime refuses it, or it is not of token ids (B, T) to (B, O)."""
-        if _EXTERNAL_DATA in onnx:
-            raise BundleError(f"{ONNX_FILE} keeps weights in another file, which no hash covers.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.enable_mem_pattern = False  # one a shape: with names of any length and number, memory that only grows
-        try:
-            self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a dozen types of its own
-            raise BundleError(f"{ONNX_FILE} cannot be loaded by ONNX Runtime ({type(error).__name__}).") from None
-        self._session._model_bytes = None  # noqa: SLF001 - the whole file, kept for another provider; there is one
-        self._outputs = [node.name for node in self._session.get_outputs()]
-        self._takes_lengths = len(self._session.get_inputs()) > 1
-        self.n_outputs = self._count_outputs()
-
-    def _count_outputs(self) -> int:
-        inputs = [node.name for node in self._session.get_inputs()]
-        shapes = {node.name: node.shape for node in self._session.get_outputs()}
-        match inputs, [(name, *shape) for name, shape in shapes.items()]:
-            case ["ids"] | ["ids", "lengths"], [("outputs" | "logits", _, int(n_outputs))]:  # logits: in schema 1
-                return n_outputs
-        raise BundleError(
-            f"{ONNX_FILE} does not map ids (batch, length), and perhaps their lengths, to outputs (batch, labels)."
-        )
-
-    def check(self, sequences: Sequence[Sequence[int]]) -> None:
-        """Run each sequence by itself; raise BundleError unless outputs are finite numbers of the declared shape."""
-        for ids in sequences:
-            try:
-                outputs = self._run([ids])
-            except Exception as error:  # noqa: BLE001 - as above
-                raise BundleError(f"{ONNX_FILE} cannot be run by ONNX Runtime ({type(error).__name__}).") from None
-            if outputs.shape != (1, self.n_outputs) or outputs.dtype.kind != "f" or not np.isfinite(outputs).all():
-                raise BundleError(f"{ONNX_FILE} does not answer with a finite number for each label.")
-
-    def compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """Return outputs (N, L + 1) of N token sequences of any lengths: logits of the labels, and of being a name."""
-        if len(sequences) == 1:
-            return self._run(sequences)
-        outputs = np.empty((len(sequences), self.n_outputs), dtype=np.float64)
-        for positions in self._batches(sequences):
-            outputs[positions] = self._run([sequences[i] for i in positions])
-        return outputs
-
-    def _batches(self, sequences: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Yield the positions of the sequences that one call takes."""
-        lengths = [len(ids) for ids in sequences]
-        order = sorted(range(len(lengths)), key=lengths.__getitem__)
-        for _, group in groupby(order, lambda i: self._length_class(lengths[i])):
-            positions = list(group)
-            for start in range(0, len(positions), _MAX_BATCH_ROWS):
-                yield positions[start : start + _MAX_BATCH_ROWS]
-
-    def _length_class(self, length: int) -> int:
-        """Return what lengths of one call have in common; at worst, padding doubles what a sequence costs."""
-        return max(_SHORTEST_CLASS, length - 1).bit_length() if self._takes_lengths else length
-
-    def _run(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        ids, lengths = pad(sequences)
-        feed = {"ids": ids, "lengths": lengths} if self._takes_lengths else {"ids": ids}
-        outputs: NDArray[np.float64] = self._session.run(self._outputs, feed)[0]
-        return outputs
-
-
 class Predictor:
     """Answers with the labels that names look like; safe to share between threads."""
 
@@ -148,13 +49,12 @@ class Predictor:
         self.metadata: BundleMetadata = bundle.metadata
         self.labels = bundle.metadata.labels
         self.n_parameters = bundle.n_parameters
-        self.vocabulary = build_vocabulary(bundle.metadata.characters, tuple(bundle.metadata.scripts))
-        self._known = frozenset(self.vocabulary)
+        self._reader = NameReader(bundle.metadata)
+        self.vocabulary = self._reader.vocabulary
         self._foreign = _foreign_labels(bundle.metadata)
-        self._script_ids = _script_ids(bundle.metadata)
         # most names are in a script of all labels, whose letters come first
-        self._first_foreign = min((i for i, s in enumerate(self._script_ids) if s in self._foreign), default=inf)
-        self._training_names = NameSet.of_bundle(bundle)
+        self._first_foreign = self._reader.first_id_of(frozenset(self._foreign))
+        self._lexicon = Lexicon.of_bundle(bundle)
         self._classifier = OnnxClassifier(bundle.files[ONNX_FILE], threads=threads)
         self._scores_familiarity = bundle.metadata.schema_version > 1
         if self._classifier.n_outputs != len(self.labels) + self._scores_familiarity:
@@ -170,17 +70,22 @@ class Predictor:
         """
         return cls(read_bundle(Path(directory)), threads=threads)
 
-    def log_probs(self, names: Sequence[str], prior: Prior = "natural") -> NDArray[np.float64]:
+    def log_probs(self, names: Sequence[str], prior: Prior = "natural", *, lexicon: bool = True) -> NDArray[np.float64]:
         """Return calibrated natural-log probabilities (N, L), columns in the order of `labels`.
+
+        Without the lexicon they are what the network alone thinks, of any name as of one that no list holds: so names
+        that were held out from training, which the lexicon lists too, are evaluated.
 
         Raises:
             InvalidNameError: a name is empty or too long.
             InvalidPriorError, TypeError: as `predict` does.
         """
         _check_names(names)
-        return self.log_probs_of_ids([self.encode(name) for name in names], prior)
+        texts = [self.read(name) for name in names]
+        outputs = self._compute_outputs(texts) if lexicon else self._run_network(list(map(self._reader.encode, texts)))
+        return self._apply_prior(self._calibrate(outputs), prior)
 
-    def familiarity(self, names: Sequence[str]) -> NDArray[np.float64]:
+    def familiarity(self, names: Sequence[str], *, lexicon: bool = True) -> NDArray[np.float64]:
         """Return the logit (N,) of being a name at all; `metadata.abstention_threshold` parts names from others.
 
         Raises:
@@ -189,9 +94,9 @@ class Predictor:
         """
         _check_names(names)
         texts = [self.read(name) for name in names]
-        outputs = self._compute_outputs([encode(text, self.vocabulary) for text in texts])
+        outputs = self._run_network(list(map(self._reader.encode, texts)))
         rows = zip(texts, outputs[:, -1].tolist(), strict=True)
-        return np.array([self._compare(text, familiarity) for text, familiarity in rows])
+        return np.array([self._compare(text, familiarity, lexicon=lexicon) for text, familiarity in rows])
 
     def predict(self, names: Sequence[str], top_k: int | None = None, prior: Prior = "natural") -> list[Prediction]:
         """Return the top_k labels of each name, in the order of the names; by default three, or all if there are fewer.
@@ -217,16 +122,16 @@ class Predictor:
             raise InvalidTopKError(f"The number of predictions must be between 1 and {len(self.labels)}.")
         if len(texts) == 1 and prior == "natural":
             return [self._predict_one(texts[0], top_k)]
-        sequences = [encode(text, self.vocabulary) for text in texts]
-        outputs = self._compute_outputs(sequences)
+        sequences = [self._reader.encode(text) for text in texts]
+        outputs = self._compute_outputs(texts, sequences)
         log_probs = self._apply_prior(self._calibrate(outputs), prior)
         if prior != "natural":
-            top_k = min(top_k, int(np.count_nonzero(self._weights(prior))))
+            top_k = min(top_k, int(np.count_nonzero(weigh_labels(prior, self.labels))))
         best = np.argsort(-log_probs, axis=1, kind="stable")[:, :top_k]
         columns = (best.tolist(), np.take_along_axis(log_probs, best, axis=1).tolist(), outputs[:, -1].tolist())
         return [
             self._predict_from(label_ids, row, self._compare(text, familiarity))
-            if self._is_readable(text, ids)
+            if self._reader.is_readable(text, ids)
             else Prediction((), (), "unknown characters")
             for text, ids, label_ids, row, familiarity in zip(texts, sequences, *columns, strict=True)
         ]
@@ -265,67 +170,50 @@ class Predictor:
         Raises:
             InvalidNameError: it is empty or too long, or a letter of it got lost on its way here.
         """
-        if _REPLACEMENT in name:
-            raise InvalidNameError("A letter of the name is lost: it holds the replacement character U+FFFD.")
-        text = unframe(normalize(name))
-        if self._known.issuperset(text):
-            return text
-        if not self.metadata.scripts:
-            return transliterate(unmark(text), self.vocabulary)
-        try:
-            return "".join([self._spell(character) for character in text])
-        except InvalidNameError:  # it would be too long
-            return text
-
-    def _spell(self, character: str) -> str:
-        """Return a known character as it is, another without its marks if that makes it one."""
-        if character in self._known or not character.isalpha():
-            return character
-        bare = unmark(character)
-        return bare if self._known.issuperset(bare) else character
+        return self._reader.read(name)
 
     def encode(self, name: str) -> list[int]:
         """Return a name's token ids: start, one per character that `read` gives, end. Raises as `fold` does."""
-        return encode(self.read(name), self.vocabulary)
+        return self._reader.encode(self.read(name))
 
     def log_probs_of_ids(self, sequences: Sequence[Sequence[int]], prior: Prior = "natural") -> NDArray[np.float64]:
-        """Return what `log_probs` does, of token ids."""
-        return self._apply_prior(self._calibrate(self._compute_outputs(sequences)), prior)
+        """Return what `log_probs` does, of token ids: what the network answers without the lexicon."""
+        return self._apply_prior(self._calibrate(self._run_network(sequences)), prior)
 
-    def _compute_outputs(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """Return logits of the labels and of being a name (N, L + 1); a network without the latter knows all."""
+    def _compute_outputs(self, texts: Sequence[str], sequences: Sequence[Sequence[int]] = ()) -> NDArray[np.float64]:
+        """Return logits of the labels and of being a name (N, L + 1) of texts and their token ids."""
+        outputs = self._run_network(sequences or [self._reader.encode(text) for text in texts])
+        for row, text in zip(outputs, texts, strict=True):
+            for label_ids, gains in self._lexicon.gains(unmark(text)):
+                row[label_ids] += gains * self.metadata.temperature
+        return outputs
+
+    def _run_network(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Return the same without the lexicon; a network without the last output knows all."""
         outputs = self._classifier.compute_outputs(sequences)
         for row, ids in zip(outputs, sequences, strict=True):
-            if max(ids) >= self._first_foreign and (foreign := self._foreign.get(self._script(ids))) is not None:
+            if max(ids) >= self._first_foreign and (foreign := self._foreign.get(self._reader.script(ids))) is not None:
                 row[foreign] -= _FOREIGN_PENALTY
         return outputs if self._scores_familiarity else np.pad(outputs, ((0, 0), (0, 1)), constant_values=np.inf)
 
-    def _is_readable(self, text: str, ids: Sequence[int]) -> bool:
-        # most names are letters and spaces alone, all known
-        return (UNKNOWN_ID not in ids and text.replace(" ", "").isalpha()) or is_readable(text, self.vocabulary)
-
-    def _script(self, ids: Sequence[int]) -> int:
-        """Return the number of the script of most letters of token ids (T,), or -1."""
-        found = [script for i in ids if (script := self._script_ids[i]) >= 0]
-        return max(set(found), key=found.count) if found else -1
-
-    def _compare(self, text: str, familiarity: float) -> float:
+    def _compare(self, text: str, familiarity: float, *, lexicon: bool = True) -> float:
         """Return a familiarity that can be compared with the threshold, whatever the script and length of the text."""
         threshold = self.metadata.abstention_threshold
-        if not self._known.issuperset(text) and any(c not in self._known and not is_letter(c) for c in text):
+        known = self._reader.known
+        if not known.issuperset(text) and any(c not in known and not is_letter(c) for c in text):
             return min(familiarity, threshold - 1)  # digits or symbols that no training name holds
         if offsets := self.metadata.familiarity_offsets.get(main_script(text)):
             familiarity -= offsets[length_class(len(text))]
-        if familiarity < threshold and all(word in self._training_names for word in unmark(text).split()):
+        if lexicon and familiarity < threshold and all(word in self._lexicon for word in unmark(text).split()):
             return threshold
         return familiarity
 
     def _predict_one(self, text: str, top_k: int) -> Prediction:
         """Return what `predict` does under the natural prior; on the few numbers of one row, Python outruns numpy."""
-        ids = encode(text, self.vocabulary)
-        if not self._is_readable(text, ids):
+        ids = self._reader.encode(text)
+        if not self._reader.is_readable(text, ids):
             return Prediction((), (), "unknown characters")
-        *logits, familiarity = self._compute_outputs([ids])[0].tolist()
+        *logits, familiarity = self._compute_outputs([text], [ids])[0].tolist()
         best = sorted(range(len(logits)), key=logits.__getitem__, reverse=True)[:top_k]
         temperature, largest = self.metadata.temperature, logits[best[0]]
         log_total = log(sum([exp((logit - largest) / temperature) for logit in logits]))
@@ -343,17 +231,7 @@ class Predictor:
         if prior == "natural":
             return log_probs
         natural = np.maximum(self.metadata.prior, np.finfo(np.float64).tiny)  # a label may have had no name to train on
-        return change_prior(log_probs, natural, self._weights(prior))
-
-    def _weights(self, prior: Prior) -> NDArray[np.float64]:
-        """Return a weight per label (L,)."""
-        if isinstance(prior, str):
-            return np.ones(len(self.labels))
-        if not prior.keys() <= set(self.labels):
-            raise InvalidPriorError(f"The prior names a label that the model lacks; it has: {', '.join(self.labels)}.")
-        if not all(isfinite(weight) and weight >= 0 for weight in prior.values()) or not any(prior.values()):
-            raise InvalidPriorError("The weights of a prior must be finite and not negative, and one must be positive.")
-        return np.array([float(prior.get(label, 0)) for label in self.labels])
+        return change_prior(log_probs, natural, weigh_labels(prior, self.labels))
 
 
 def _check_names(names: object) -> None:
@@ -369,13 +247,6 @@ def _foreign_labels(metadata: BundleMetadata) -> dict[int, NDArray[np.intp]]:
         for number, labels in enumerate(metadata.scripts.values())
         if len(labels) < len(metadata.labels)
     }
-
-
-def _script_ids(metadata: BundleMetadata) -> list[int]:
-    """Return the number of the script of each token id, or -1."""
-    numbers = {script: number for number, script in enumerate(metadata.scripts)}
-    of_characters = [numbers.get(script_of(character), -1) for character in metadata.characters]
-    return [*[-1] * FIRST_CHARACTER_ID, *of_characters, *numbers.values()]
 
 
 def _sequences_of_all(vocabulary: Mapping[str, int]) -> list[list[int]]:

@@ -20,7 +20,8 @@ from model.data.corpus import build_dataset
 from model.data.splitting import Split, split_dataset
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
 from model.export import check_parity, export_onnx, find_commit, load_classifier, save_bundle
-from model.prediction import OnnxClassifier, Prediction, Predictor
+from model.onnx_network import OnnxClassifier
+from model.prediction import Prediction, Predictor
 from model.training import TrainingConfig, TrainingResult, train
 
 FILES = (WEIGHTS_FILE, ONNX_FILE, SIMILAR_FILE, KNOWN_FILE, METADATA_FILE)

@@ -5,7 +5,8 @@ import pytest
 
 from model.calibration import change_prior
 from model.errors import InvalidPriorError
-from model.prediction import Predictor, Prior
+from model.prediction import Predictor
+from model.priors import Prior
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,17 @@ FILES: dict[str, Callable[[Bundle], Mapping[str, bytes]]] = {
     "similar names of nothing": lambda _: {SIMILAR_FILE: b""},
     "known names cut off": lambda bundle: {KNOWN_FILE: bundle.files[KNOWN_FILE][:50]},
     "known names of nothing": lambda _: {KNOWN_FILE: b""},
+    "known names of other labels": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, label_ids=1000)},
+    "known names that gain infinitely": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, gains=np.inf)},
+    "known names with more labels than there are": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, counts=2)},
 }
+
+
+def _edit_lexicon(bundle: Bundle, **values: float) -> bytes:
+    tensors = safetensors.numpy.load(bundle.files[KNOWN_FILE])
+    for key, value in values.items():
+        tensors[key][0] = value
+    return safetensors.numpy.save(tensors)
 
 
 def _other_labels(bundle: Bundle) -> ClassifierConfig:

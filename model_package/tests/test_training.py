@@ -10,7 +10,7 @@ from model.errors import ConfigError
 from model.evaluation.metrics import evaluate, label_metrics
 from model.export import export_onnx
 from model.networks.inference import compute_outputs
-from model.prediction import OnnxClassifier
+from model.onnx_network import OnnxClassifier
 from model.training import TrainingConfig, TrainingResult, train
 from model.utils import log_softmax
 

@@ -8,6 +8,7 @@ from model.commands.terminal import BundleFolder, console
 from model.constants import DEFAULT_NEIGHBOURS, DEFAULT_TOP_K, MAX_NEIGHBOURS
 
 _MAX_BAR_WIDTH = 30
+_LEAST_SHOWN = 0.005
 
 
 def predict(
@@ -49,6 +50,8 @@ def explain(
     for character, contribution in zip(explanation.characters, explanation.contributions, strict=True):
         bar = ("+" if contribution > 0 else "-") * round(_MAX_BAR_WIDTH * abs(contribution) / max(largest, 1e-9))
         console.print(f"{character}  {contribution:+6.2f}  {bar}")
+    if abs(explanation.lexicon) >= _LEAST_SHOWN:
+        console.print(f"listed among the names of the data: {explanation.lexicon:+.2f}")
 
 
 def similar(

@@ -35,11 +35,11 @@ def evaluate_abstention(
 ) -> AbstentionReport:
     """Measure what a bundle refuses; the outliers are measured against the first slice."""
     threshold = predictor.metadata.abstention_threshold
-    familiarity = {name: predictor.familiarity(dataset.names) for name, dataset in slices.items()}
+    familiarity = {name: predictor.familiarity(dataset.names, lexicon=False) for name, dataset in slices.items()}
     names = next(iter(familiarity.values()))
     rejections = {}
     for kind, strings in outliers.items():
-        scores = predictor.familiarity(strings)
+        scores = predictor.familiarity(strings, lexicon=False)
         rejections[kind] = Rejection(scores, auroc(names, scores), float((scores < threshold).mean()))
     refused = {name: float((scores < threshold).mean()) for name, scores in familiarity.items()}
     main = next(iter(slices.values()))

@@ -69,7 +69,8 @@ def _data(metadata: BundleMetadata, n_test: int) -> str:
 {metadata.data.names:,} names (given names and outliers beside them not counted) \
 under {len(metadata.labels)} labels, fingerprint `{metadata.data.fingerprint}`. They \
 were split 80/10/10 with seed {metadata.data.split_seed}; a spelling is in one part only, and the most common names of \
-a list in order of frequency always train. The figures below come from {n_test:,} names that had no say in training.
+a list in order of frequency always train. The figures below come from {n_test:,} names that had no say in training, \
+answered as if no list held them; in use, what the data lists is remembered by its labels.
 
 Labels: {", ".join(map(_escape, metadata.labels))}."""
 

@@ -37,14 +37,14 @@ class SliceEvaluation:
 
 
 def evaluate_slice(predictor: Predictor, slice_name: str, dataset: Dataset) -> SliceEvaluation:
-    """Evaluate the answers to a slice's names.
+    """Evaluate the answers to a slice's names, as if no list held them.
 
     Raises:
         DataError: the slice is empty, or its labels are not those of the bundle.
     """
     if not len(dataset) or dataset.labels != predictor.labels:
         raise DataError(f"The slice {slice_name} needs names, under the labels that the bundle has.")
-    log_probs = predictor.log_probs(dataset.names)
+    log_probs = predictor.log_probs(dataset.names, lexicon=False)
     labelled = (log_probs, dataset.label_ids, dataset.labels)
     confusions = count_confusions(log_probs, dataset.label_ids)
     return SliceEvaluation(

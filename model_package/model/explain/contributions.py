@@ -14,11 +14,13 @@ from model.prediction import Predictor
 class Explanation:
     """What each character of the name, as the network reads it, adds to the natural-log probability of the label.
 
-    Negative: without the character, the label would be more probable.
+    Negative: without the character, the label would be more probable. What the lexicon adds comes on top of what the
+    characters do: it is 0 unless the name, or a word of it, is a training name.
     """
 
     label: str
     log_prob: float
+    lexicon: float
     characters: tuple[str, ...]
     contributions: tuple[float, ...]
 
@@ -35,9 +37,10 @@ def explain(predictor: Predictor, name: str, label: str | None = None) -> Explan
         raise UnknownLabelError(f"The model has no such label; it has: {', '.join(predictor.labels)}.")
     label_id = predictor.labels.index(label or best)
     ids = predictor.encode(name)
-    log_prob = float(predictor.log_probs_of_ids([ids])[0, label_id])
-    contributions = occlude(predictor, ids, label_id)
-    return Explanation(predictor.labels[label_id], log_prob, tuple(predictor.read(name)), tuple(contributions.tolist()))
+    log_prob = float(predictor.log_probs([name])[0, label_id])
+    lexicon = log_prob - float(predictor.log_probs_of_ids([ids])[0, label_id])
+    contributions = tuple(occlude(predictor, ids, label_id).tolist())
+    return Explanation(predictor.labels[label_id], log_prob, lexicon, tuple(predictor.read(name)), contributions)
 
 
 def occlude(predictor: Predictor, ids: list[int], label_id: int) -> NDArray[np.float64]:

@@ -104,5 +104,5 @@ def _speed(old: Predictor, new: Predictor, names: Sequence[str]) -> Criterion:
 
 def _answer(predictor: Predictor, test: Dataset) -> Answers:
     columns = [predictor.labels.index(label) for label in test.labels]
-    log_probs = log_softmax(predictor.log_probs(test.spellings)[:, columns])
+    log_probs = log_softmax(predictor.log_probs(test.spellings, lexicon=False)[:, columns])
     return Answers.from_log_probs(log_probs, test.label_ids)

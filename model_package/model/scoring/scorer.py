@@ -8,7 +8,8 @@ from pathlib import Path
 
 from model.constants import DEFAULT_TOP_K
 from model.errors import InvalidTopKError
-from model.prediction import Prediction, Predictor, Prior
+from model.prediction import Prediction, Predictor
+from model.priors import Prior
 from model.scoring.inputs import Input
 from model.scoring.outputs import Answers, Output, encode_rejected
 from model.scoring.parts import Counts, Parts

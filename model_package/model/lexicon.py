@@ -1,0 +1,99 @@
+"""The lexicon: the training names by hash, with the labels that list them. What is listed need not be guessed."""
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Self
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from model.artifacts import Bundle
+from model.constants import KNOWN_FILE
+from model.errors import BundleError
+from model.utils import Ids
+
+_UNLISTED = 0.03  # how often a name is taken to be met under a label that does not list it
+
+
+class Lexicon:
+    """Hashes of names, with what their labels gain; one string in 10^14 that it lacks is taken to be in it."""
+
+    def __init__(
+        self, hashes: NDArray[np.uint64], ends: Ids, label_ids: NDArray[np.uint16], gains: NDArray[np.float16]
+    ) -> None:
+        """Take sorted hashes (N,), where the labels of each end (N,), these labels (P,) and their gains, nats (P,)."""
+        self._hashes, self._ends, self._label_ids, self._gains = hashes, ends, label_ids, gains
+
+    @classmethod
+    def build(cls, names: Sequence[str], label_ids: Ids, weights: NDArray[np.floating]) -> Self:
+        """Return the lexicon of folded names (N,), each with a label and how often it is met under it, on average once.
+
+        A word of a name of several is listed too, without a label unless it is a name by itself.
+        """
+        words = sorted({word for name in names if " " in name for word in name.split()})
+        every = np.array([*map(_hash, names), *map(_hash, words)], dtype=np.uint64)
+        hashes, rows = np.unique(every, return_inverse=True)
+        n_labels = int(label_ids.max(initial=-1)) + 1
+        pairs, places = np.unique(rows[: len(names)] * n_labels + label_ids, return_inverse=True)
+        met = np.bincount(places, weights)
+        owners = pairs // max(1, n_labels)
+        ends = np.cumsum(np.bincount(owners, minlength=len(hashes)))
+        gains = np.log1p(met / _UNLISTED).astype(np.float16)
+        return cls(hashes, ends, (pairs % max(1, n_labels)).astype(np.uint16), gains)
+
+    def to_bytes(self) -> bytes:
+        """Return the content of KNOWN_FILE."""
+        counts = np.diff(self._ends, prepend=0).astype(np.uint16)
+        return safetensors.numpy.save(
+            {"hashes": self._hashes, "counts": counts, "label_ids": self._label_ids, "gains": self._gains}
+        )
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle) -> Self:
+        """Return the lexicon of a bundle; of an older one, one without labels, or an empty one.
+
+        Raises:
+            BundleError: it is damaged.
+        """
+        if KNOWN_FILE not in bundle.files:
+            return cls.build((), np.zeros(0, dtype=np.int64), np.zeros(0))
+        try:
+            tensors = safetensors.numpy.load(bundle.files[KNOWN_FILE])
+            hashes = tensors["hashes"].astype(np.uint64)
+            counts = tensors.get("counts", np.zeros(len(hashes))).astype(np.int64)
+            label_ids, gains = (tensors.get(key, np.zeros(0)) for key in ("label_ids", "gains"))
+        except (SafetensorError, KeyError, ValueError):
+            raise BundleError(f"{KNOWN_FILE} cannot be read; train or copy the bundle again.") from None
+        if not (
+            (hashes[1:] > hashes[:-1]).all()
+            and len(counts) == len(hashes)
+            and (counts >= 0).all()
+            and counts.sum() == len(label_ids) == len(gains)
+            and (label_ids < len(bundle.metadata.labels)).all()
+            and np.isfinite(gains).all()
+        ):
+            raise BundleError(f"{KNOWN_FILE} does not list labels by name; train or copy the bundle again.")
+        return cls(hashes, np.cumsum(counts), label_ids.astype(np.uint16), gains.astype(np.float16))
+
+    def __contains__(self, name: str) -> bool:
+        return self._find(name) is not None
+
+    def gains(self, name: str) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.float16]]]:
+        """Yield the labels that list a folded name and what each gains (nats); if none does, the same of its words."""
+        place = self._find(name)
+        places = [place] if place is not None or " " not in name else map(self._find, name.split())
+        for found in places:
+            if found is not None:
+                entries = slice(self._ends[found - 1] if found else 0, self._ends[found])
+                yield self._label_ids[entries], self._gains[entries]
+
+    def _find(self, name: str) -> int | None:
+        wanted = np.uint64(_hash(name))
+        place = int(self._hashes.searchsorted(wanted))
+        return place if place < len(self._hashes) and self._hashes[place] == wanted else None
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())

@@ -1,0 +1,102 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from model.artifacts import read_bundle, write_bundle
+from model.constants import KNOWN_FILE
+from model.data.splitting import Split
+from model.evaluation.slice_evaluation import evaluate_slice
+from model.explain.contributions import explain
+from model.export import save_bundle
+from model.lexicon import Lexicon
+from model.prediction import Predictor
+from model.training import TrainingResult
+from model.utils import fold
+
+LISTED = "Kabo"  # the network takes it for a name of Gamma
+
+
+@pytest.fixture(scope="module")
+def predictor(
+    tmp_path_factory: pytest.TempPathFactory, result: TrainingResult, split: Split, exported: Path
+) -> Predictor:
+    """Answers by a network that never saw LISTED, which is listed under Alpha alone."""
+    train = replace(
+        split.train,
+        names=(*split.train.names, fold(LISTED)),
+        spellings=(*split.train.spellings, fold(LISTED)),
+        label_ids=np.append(split.train.label_ids, split.train.labels.index("Alpha")),
+        ranks=np.append(split.train.ranks, np.inf),
+    )
+    folder = tmp_path_factory.mktemp("listed")
+    save_bundle(folder, result, replace(split, train=train), read_bundle(exported).metadata.data)
+    return Predictor.load(folder)
+
+
+@pytest.mark.parametrize("spelling", [LISTED, LISTED.upper(), "Kabó", f"Dr. {LISTED}"])
+def test_a_listed_name_has_its_label_where_the_network_would_guess(predictor: Predictor, spelling: str) -> None:
+    assert predictor.predict([spelling, "Tadi"], top_k=1)[0].labels == ("Alpha",)
+    assert predictor.predict([spelling], top_k=1)[0].labels == ("Alpha",)
+    assert predictor.log_probs([spelling], lexicon=False).argmax() == predictor.labels.index("Gamma")
+
+
+def test_words_of_a_full_name_count_when_the_whole_is_not_listed(predictor: Predictor) -> None:
+    alone, listed = (predictor.log_probs(["Tado Kabo"], lexicon=flag)[0] for flag in (False, True))
+    alpha = predictor.labels.index("Alpha")
+    assert listed[alpha] > alone[alpha]
+
+
+def test_one_name_and_many_have_the_same_answer(predictor: Predictor) -> None:
+    (alone,) = predictor.predict([LISTED])
+    among = predictor.predict(["Tadoski", LISTED, "Bo"])[1]
+    assert alone.labels == among.labels
+    assert alone.log_probs == pytest.approx(among.log_probs)
+    assert np.exp(predictor.log_probs([LISTED, "Bo"])).sum(axis=1) == pytest.approx([1, 1])
+
+
+def test_every_name_of_the_data_is_familiar_held_out_or_not(predictor: Predictor, split: Split) -> None:
+    assert not any(p.abstained for part in (split.train, split.test) for p in predictor.predict(part.names))
+
+
+def test_held_out_names_are_evaluated_as_if_no_list_held_them(predictor: Predictor, split: Split) -> None:
+    evaluated = evaluate_slice(predictor, "test", split.test)
+    network = predictor.log_probs_of_ids([predictor.encode(name) for name in split.test.names])
+    accuracy = float((network.argmax(axis=1) == split.test.label_ids).mean())
+    listed = float((predictor.log_probs(split.test.names).argmax(axis=1) == split.test.label_ids).mean())
+    assert evaluated.metrics.accuracy == accuracy <= listed
+    assert (predictor.log_probs(split.test.names) != network).any()
+
+
+def test_an_explanation_tells_what_the_lexicon_adds(predictor: Predictor) -> None:
+    listed, unlisted = explain(predictor, LISTED), explain(predictor, "Kabod")
+    assert (listed.label, listed.log_prob) == ("Alpha", pytest.approx(predictor.predict([LISTED])[0].log_probs[0]))
+    assert listed.lexicon > 1
+    assert unlisted.lexicon == pytest.approx(0)
+
+
+def test_a_name_of_several_labels_gains_each_by_how_often_it_is_met() -> None:
+    lexicon = Lexicon.build(["lee", "lee", "lee", "de la o"], np.array([0, 2, 2, 1]), np.array([1, 0.5, 1, 1]))
+    ((label_ids, gains),) = lexicon.gains("lee")
+    assert label_ids.tolist() == [0, 2]
+    assert gains[1] > gains[0] > 0
+    assert [ids.tolist() for ids, _ in lexicon.gains("de la o")] == [[1]]
+    assert [ids.tolist() for ids, _ in lexicon.gains("maria lee o")] == [[0, 2], []]  # o is a word, and no name
+    assert "de" in lexicon
+    assert "maria" not in lexicon
+
+
+def test_a_bundle_of_before_lists_names_without_labels(bundle: Path) -> None:
+    old = read_bundle(bundle)
+    hashes = safetensors.numpy.load(old.files[KNOWN_FILE])["hashes"]
+    write_bundle(bundle, old.metadata, {**old.files, KNOWN_FILE: safetensors.numpy.save({"hashes": hashes})})
+    predictor, names = Predictor.load(bundle), ["Kaboski"]
+    assert (predictor.log_probs(names) == predictor.log_probs(names, lexicon=False)).all()
+
+
+def test_an_empty_lexicon_holds_nothing() -> None:
+    lexicon = Lexicon.build([], np.zeros(0, dtype=np.int64), np.zeros(0))
+    assert "a" not in lexicon
+    assert list(lexicon.gains("a b")) == []
