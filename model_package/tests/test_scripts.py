@@ -129,3 +129,10 @@ def test_full_names_are_of_one_script_and_joined_as_it_is_done() -> None:
 @pytest.mark.parametrize(("text", "script"), [("Ωmega", "LATIN"), ("サトウ", "KANA"), ("山田", "HAN"), ("123", "")])
 def test_the_script_of_a_text_is_that_of_most_of_its_letters(text: str, script: str) -> None:
     assert main_script(normalize(text)) == script
+
+
+def test_names_in_other_scripts_are_a_slice_of_their_own(split: Split) -> None:
+    found = slices(split)
+    other = found["names in other scripts"]
+    assert set(other.scripts) == set(split.test.scripts) - {"LATIN"}
+    assert len(other) + len(found["Latin names"]) == len(found["test"])

@@ -76,11 +76,13 @@ def _as_written(found: dict[str, Dataset]) -> dict[str, Dataset]:
 
 
 def _by_spelling(test: Dataset) -> dict[str, Dataset]:
-    """Return the names with marks, the same without them, and those of each script if there are several."""
+    """Return the names with marks, the same without them, those outside the most common script, of each script."""
     marked = np.array([a != b for a, b in zip(test.names, test.spellings, strict=True)], dtype=bool)
     found = {"names with marks": test.take(marked), _WITHOUT_MARKS: test.take(marked)}
     scripts = Counter(filter(None, test.scripts))
     if len(scripts) > 1:
+        ((common, _),) = scripts.most_common(1)
+        found["names in other scripts"] = test.take(np.array([s not in (common, "") for s in test.scripts], dtype=bool))
         for script, _ in scripts.most_common():
             found[f"{script.capitalize()} names"] = test.take(np.array([s == script for s in test.scripts], dtype=bool))
     return found
