@@ -12,9 +12,10 @@ from safetensors import SafetensorError
 from model.artifacts import Bundle
 from model.constants import KNOWN_FILE
 from model.errors import BundleError
-from model.utils import Ids
+from model.utils import Ids, joint_of, main_script
 
 _UNLISTED = 0.03  # how often a name is taken to be met under a label that does not list it
+_SHARE_OF_BEGINNING = np.float16(0.5)  # of a beginning's gain: it may be the family name, or a part of another
 
 
 class Lexicon:
@@ -81,13 +82,26 @@ class Lexicon:
         return self._find(name) is not None
 
     def gains(self, name: str) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.float16]]]:
-        """Yield the labels that list a folded name and what each gains (nats); if none does, the same of its words."""
+        """Yield the labels that list a folded name and what each gains (nats).
+
+        Of a full name that is not listed, its words do so, and where no space parts them its longest listed beginning.
+        """
         place = self._find(name)
-        places = [place] if place is not None or " " not in name else map(self._find, name.split())
-        for found in places:
-            if found is not None:
-                entries = slice(self._ends[found - 1] if found else 0, self._ends[found])
-                yield self._label_ids[entries], self._gains[entries]
+        if place is not None:
+            yield self._entries(place)
+        elif " " in name:
+            for word in map(self._find, name.split()):
+                if word is not None:
+                    yield self._entries(word)
+        elif not name.isascii() and not joint_of(main_script(name)):
+            beginnings = (self._find(name[:end]) for end in range(len(name) - 1, 0, -1))
+            if (beginning := next((found for found in beginnings if found is not None), None)) is not None:
+                label_ids, gains = self._entries(beginning)
+                yield label_ids, gains * _SHARE_OF_BEGINNING
+
+    def _entries(self, place: int) -> tuple[NDArray[np.uint16], NDArray[np.float16]]:
+        entries = slice(self._ends[place - 1] if place else 0, self._ends[place])
+        return self._label_ids[entries], self._gains[entries]
 
     def _find(self, name: str) -> int | None:
         wanted = np.uint64(_hash(name))

@@ -88,6 +88,16 @@ def test_a_name_of_several_labels_gains_each_by_how_often_it_is_met() -> None:
     assert "maria" not in lexicon
 
 
+def test_a_full_name_without_spaces_gains_by_its_longest_listed_beginning() -> None:
+    lexicon = Lexicon.build(["高", "高橋"], np.array([0, 1]), np.ones(2))
+    ((whole, of_whole),) = lexicon.gains("高橋")
+    ((beginning, of_beginning),) = lexicon.gains("高橋健一")
+    assert whole.tolist() == beginning.tolist() == [1]
+    assert of_whole[0] > of_beginning[0] > 0
+    assert [ids.tolist() for ids, _ in lexicon.gains("高志")] == [[0]]
+    assert list(lexicon.gains("田中")) == list(lexicon.gains("take")) == []
+
+
 def test_a_bundle_of_before_lists_names_without_labels(bundle: Path) -> None:
     old = read_bundle(bundle)
     hashes = safetensors.numpy.load(old.files[KNOWN_FILE])["hashes"]
