@@ -15,14 +15,14 @@ from model.errors import BundleError
 from model.utils import Ids, joint_of, main_script
 
 _UNLISTED = 0.03  # how often a name is taken to be met under a label that does not list it
-_SHARE_OF_BEGINNING = np.float16(0.5)  # of a beginning's gain: it may be the family name, or a part of another
+_SHARE_OF_BEGINNING = 0.5  # of a beginning's gain: it may be the family name, or a part of another
 
 
 class Lexicon:
     """Hashes of names, with what their labels gain; one string in 10^14 that it lacks is taken to be in it."""
 
     def __init__(
-        self, hashes: NDArray[np.uint64], ends: Ids, label_ids: NDArray[np.uint16], gains: NDArray[np.float16]
+        self, hashes: NDArray[np.uint64], ends: Ids, label_ids: NDArray[np.intp], gains: NDArray[np.float64]
     ) -> None:
         """Take sorted hashes (N,), where the labels of each end (N,), these labels (P,) and their gains, nats (P,)."""
         self._hashes, self._ends, self._label_ids, self._gains = hashes, ends, label_ids, gains
@@ -41,14 +41,15 @@ class Lexicon:
         met = np.bincount(places, weights)
         owners = pairs // max(1, n_labels)
         ends = np.cumsum(np.bincount(owners, minlength=len(hashes)))
-        gains = np.log1p(met / _UNLISTED).astype(np.float16)
-        return cls(hashes, ends, (pairs % max(1, n_labels)).astype(np.uint16), gains)
+        gains = np.log1p(met / _UNLISTED)
+        return cls(hashes, ends, pairs % max(1, n_labels), gains)
 
     def to_bytes(self) -> bytes:
         """Return the content of KNOWN_FILE."""
         counts = np.diff(self._ends, prepend=0).astype(np.uint16)
+        label_ids, gains = self._label_ids.astype(np.uint16), self._gains.astype(np.float16)
         return safetensors.numpy.save(
-            {"hashes": self._hashes, "counts": counts, "label_ids": self._label_ids, "gains": self._gains}
+            {"hashes": self._hashes, "counts": counts, "label_ids": label_ids, "gains": gains}
         )
 
     @classmethod
@@ -76,12 +77,12 @@ class Lexicon:
             and np.isfinite(gains).all()
         ):
             raise BundleError(f"{KNOWN_FILE} does not list labels by name; train or copy the bundle again.")
-        return cls(hashes, np.cumsum(counts), label_ids.astype(np.uint16), gains.astype(np.float16))
+        return cls(hashes, np.cumsum(counts), label_ids.astype(np.intp), gains.astype(np.float64))
 
     def __contains__(self, name: str) -> bool:
         return self._find(name) is not None
 
-    def gains(self, name: str) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.float16]]]:
+    def gains(self, name: str) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Yield the labels that list a folded name and what each gains (nats).
 
         Of a full name that is not listed, its words do so, and where no space parts them its longest listed beginning.
@@ -99,7 +100,7 @@ class Lexicon:
                 label_ids, gains = self._entries(beginning)
                 yield label_ids, gains * _SHARE_OF_BEGINNING
 
-    def _entries(self, place: int) -> tuple[NDArray[np.uint16], NDArray[np.float16]]:
+    def _entries(self, place: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         entries = slice(self._ends[place - 1] if place else 0, self._ends[place])
         return self._label_ids[entries], self._gains[entries]
 
