@@ -43,7 +43,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except OSError as error:
         if error.filename is not None:
-            raise
+            sys.exit(f"error: {error.filename} cannot be used: {error.strerror}.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the end would try to write again, and complain again
         sys.exit(f"error: The output cannot be written: {error.strerror}.")
 

@@ -40,8 +40,8 @@ def test_reads_utf8_with_bom_crlf_and_blank_lines(tmp_path: Path) -> None:
     [
         ({}, "0 label file"),
         ({"A": _lines("x")}, "1 label file"),
-        ({"A": _lines("x"), "B": b""}, "B.txt is empty"),
-        ({"A": _lines("x"), "B": b"\n \n"}, "B.txt is empty"),
+        ({"A": _lines("x"), "B": b""}, "B has 0 distinct"),
+        ({"A": _lines("x"), "B": b"\n \n"}, "B has 0 distinct"),
         ({"A": _lines("x"), "B": b"ab\xff\n"}, "byte 2 is not UTF-8"),
         ({"A": _lines("x"), "B": b"ab\n" + b"c" * 101 + b"\n"}, "B.txt, line 2: A name may have at most 100"),
         ({"A": _lines("x"), "B": b"ab\x00\n"}, "B.txt, line 1"),

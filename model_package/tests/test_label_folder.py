@@ -1,5 +1,6 @@
 """What lies in a folder of lists and is no name, or not read: each is told, and refused unless it is accepted."""
 
+import os
 import random
 from pathlib import Path
 
@@ -46,6 +47,7 @@ TABLE = "".join(f"佐藤{c},{n}000,さとう,satou\n" for n, c in enumerate("abc
         ("Beta.txt", "MÃ¼ller\n", True, "Beta.txt, line 1 holds letters garbled"),
         ("Beta.txt", "---\n", False, r"Beta.txt, line \d+ holds no letters"),
         ("LICENSE.txt", "".join(f"Permission {c}\n" for c in "abcdefghijkl"), True, "LICENSE.txt reads like a notice"),
+        ("README-de.txt", "".join(f"Hinweis {c}\n" for c in "abcdefghijkl"), True, "README-de.txt reads like a notice"),
     ],
 )
 def test_lines_that_are_no_names_are_refused_unless_accepted(
@@ -107,21 +109,39 @@ def test_what_is_ignored_is_named(lists: Path, capsys: pytest.CaptureFixture[str
     (lists / "Delta.TXT").write_text("x\n")
     (lists / "more.csv").write_text("x\n")
     (lists / "old").mkdir()
+    (lists / "Folder.txt").mkdir()
+    os.mkfifo(lists / "Fifo.txt")  # would block whoever reads it
     app(["validate", str(lists)], standalone_mode=False)
     warned = capsys.readouterr().err
-    assert [f"{name} is ignored" in warned for name in ("Delta.TXT", "more.csv", "old")] == [True] * 3
-    assert warned.count("warning: ") == 3
+    names = ("Delta.TXT", "Fifo.txt", "Folder.txt", "more.csv", "old")
+    assert [f"{name} is ignored" in warned for name in names] == [True] * 5
+    assert warned.count("warning: ") == 5
     for i in range(30):
         (lists / f"{i}.csv").touch()
-    assert len(read_folder(lists).warnings) == 21 and "13 more" in read_folder(lists).warnings[-1]
+    assert len(read_folder(lists).warnings) == 21 and "15 more" in read_folder(lists).warnings[-1]
+
+
+def test_what_is_ignored_is_named_where_nothing_else_is_there(lists: Path) -> None:
+    for path in lists.iterdir():
+        path.rename(path.with_suffix(".TXT"))
+    with pytest.raises(DataError, match=r"0 label file.*Alpha.TXT is ignored: rename it to Alpha.txt"):
+        load_corpus(lists)
+
+
+def test_a_link_that_leads_nowhere_is_told(lists: Path) -> None:
+    (lists / "Lost.txt").symlink_to(lists / "nowhere")
+    with pytest.raises(DataError, match="Lost.txt cannot be read: No such file"):
+        load_corpus(lists)
 
 
 def test_all_small_labels_are_told_at_once_and_can_be_left_out(lists: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for label, n in {"Delta": 3, "Epsilon": 9}.items():
         _add(lists, f"{label}.txt", "".join(f"{label}{'abcdefghi'[i]}\n" for i in range(n)))
+    (lists / "Zeta.txt").touch()
     (lists.parent / "given_names").mkdir()
     _add(lists.parent / "given_names", "Delta.txt", "Zoe\n")
-    with pytest.raises(DataError, match=r"Delta has 3, Epsilon has 9 distinct name\(s\).*--skip-small"):
+    _add(lists.parent / "given_names", "Alpha.txt", "\n")
+    with pytest.raises(DataError, match=r"Delta has 3, Epsilon has 9, Zeta has 0 distinct name\(s\).*--skip-small"):
         load_corpus(lists)
     app(["validate", str(lists), "--skip-small"], standalone_mode=False)
     output = capsys.readouterr()
@@ -134,6 +154,8 @@ def test_all_small_labels_are_told_at_once_and_can_be_left_out(lists: Path, caps
 
 
 def test_which_labels_are_ranked_is_told_and_can_be_decided(lists: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app(["validate", str(lists)], standalone_mode=False)
+    assert "No label counts as ranked: the first hundred lines of each file are" in capsys.readouterr().out
     lines = (lists / "Alpha.txt").read_text(encoding="utf-8").splitlines()
     random.Random(0).shuffle(lines)
     (lists / "Alpha.txt").write_text("\n".join(lines))

@@ -46,6 +46,8 @@ def print_warnings(warnings: Sequence[str]) -> None:
 
 def describe_order(ranked_labels: Sequence[str], labels: Sequence[str], ranked: str) -> str:
     """Tell of which labels the first names count as the most common ones, and why; the fewer ones by name."""
+    if ranked == "auto" and not ranked_labels:
+        return "No label counts as ranked: the first hundred lines of each file are in alphabetical order."
     others = [label for label in labels if label not in ranked_labels]
     which = ""
     if others and ranked_labels:

@@ -166,13 +166,13 @@ def build_dataset(names_by_label: Mapping[str, list[str]], ranked: Ranked = "aut
     Raises:
         DataError: labels have too few distinct names to be split, or no character is common enough to learn.
     """
-    dataset = _dedupe(tuple(sorted(names_by_label)), names_by_label, ranked)
     if small := small_labels(names_by_label):
         counts = ", ".join(f"{label} has {n}" for label, n in small.items())
         raise DataError(
             f"{counts} distinct name(s); a label needs at least {MIN_NAMES_PER_LABEL}. --skip-small leaves out "
             f"the {len(small)} label(s)."
         )
+    dataset = _dedupe(tuple(sorted(names_by_label)), names_by_label, ranked)
     if not dataset.characters():
         raise DataError(f"No character occurs in {MIN_CHARACTER_COUNT} names: there is nothing to learn from.")
     return dataset
@@ -253,7 +253,7 @@ def _build_corpus(folder: Path, found: FolderNames, reading: Reading) -> Corpus:
 
 def _load_given(folder: Path, labels: tuple[str, ...], small: Collection[str], reading: Reading) -> Dataset | None:
     found = read_files(folder, as_is=reading.as_is).spellings
-    names_by_label = {label: names for label, names in found.items() if label not in small}
+    names_by_label = {label: names for label, names in found.items() if names and label not in small}
     for label in names_by_label:
         if label not in labels:
             raise DataError(f"{folder / label}.txt: there is no such label; the labels are: {', '.join(labels)}.")

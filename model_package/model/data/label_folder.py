@@ -1,19 +1,21 @@
 """Read a folder of `<Label>.txt` files, check every line, and tell what else lies there."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from model.constants import MAX_LABEL_LENGTH, MIN_NAMES_PER_LABEL
+from model.constants import MAX_LABEL_LENGTH
 from model.data.line_checks import Fault, find_suspicion, holds_separator_or_digit, is_header
 from model.errors import DataError, InvalidNameError
 from model.utils import normalize, unmark
 
 _MAX_SHOWN = 20  # entries that are named one by one
 _MAX_LABEL_BYTES = 255 - len(".txt")  # of a file's name
-_NOTICES = {"authors", "changelog", "copying", "licence", "license", "notice", "readme"}
+_NOTICES = {"authors", "changelog", "contributors", "copying", "copyright", "licence", "license", "notice", "readme"}
+_FIRST_WORD = re.compile(r"[\W\d_]")
 AS_IS = "--as-is takes every line as a name"
 
 
@@ -42,8 +44,8 @@ def read_folder(folder: Path, *, as_is: bool = False) -> FolderNames:
     """Return the folded names of every `<Label>.txt`; with `as_is` also of lines that look like no names.
 
     Raises:
-        DataError: no such folder, fewer than two labels, a file that is empty, undecodable, or holds a bad line, or,
-            unless `as_is`, lines that are hardly names: columns, comments, markup, a header, a notice.
+        DataError: no such folder, fewer than two labels, a file that is undecodable or holds a bad line or, unless
+            `as_is`, lines that are hardly names: columns, comments, markup, a header, a notice.
     """
     if not folder.is_dir():
         raise DataError(describe_no_folder(folder))
@@ -52,6 +54,7 @@ def read_folder(folder: Path, *, as_is: bool = False) -> FolderNames:
         raise DataError(
             f"{folder} holds {len(found.names)} label file(s); a classifier needs two or more <Label>.txt files."
             + _hint(folder)
+            + "".join(f" {sentence}" for sentence in describe_ignored(folder))
         )
     return FolderNames(found.names, found.spellings, (*describe_ignored(folder), *found.warnings))
 
@@ -64,7 +67,7 @@ def read_files(folder: Path, *, as_is: bool = False) -> FolderNames:
     if as_is:
         return FolderNames(names, spellings)
     for file in files:
-        if file.path.stem.casefold() in _NOTICES:
+        if is_notice(file.path):
             raise DataError(f"{file.path} reads like a notice, not like a label: move it elsewhere; or {AS_IS}.")
         if 2 * len(file.records) > len(file.names):
             raise DataError(
@@ -82,8 +85,9 @@ def read_strings(folder: Path) -> set[str]:
 
 
 def label_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that are read, sorted."""
-    return sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
+    """Return the files of a folder that are read, sorted; a link that leads nowhere is one, so that reading tells it."""
+    found = (path for path in folder.glob("*.txt") if not path.name.startswith("."))
+    return sorted(path for path in found if path.is_file() or not path.exists())
 
 
 def is_label(text: str) -> bool:
@@ -94,7 +98,7 @@ def is_label(text: str) -> bool:
 
 def is_notice(path: Path) -> bool:
     """Tell whether a file is one that lies beside lists, such as their licence."""
-    return path.stem.casefold() in _NOTICES
+    return _FIRST_WORD.split(path.stem.casefold(), maxsplit=1)[0] in _NOTICES
 
 
 def describe_no_folder(path: Path) -> str:
@@ -108,8 +112,8 @@ def describe_no_folder(path: Path) -> str:
 
 def describe_ignored(folder: Path) -> tuple[str, ...]:
     """Return a sentence for each entry of a folder that is not read."""
-    entries = sorted(folder.iterdir())
-    ignored = [path for path in entries if not path.name.startswith(".") and (path.suffix != ".txt" or path.is_dir())]
+    read = set(label_files(folder))
+    ignored = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and path not in read]
     sentences = [_describe_ignored(path) for path in islice(ignored, _MAX_SHOWN)]
     if len(ignored) > _MAX_SHOWN:
         sentences.append(f"{len(ignored) - _MAX_SHOWN} more entries of {folder} are ignored.")
@@ -119,6 +123,8 @@ def describe_ignored(folder: Path) -> tuple[str, ...]:
 def _describe_ignored(path: Path) -> str:
     if path.is_dir():
         return f"{path} is ignored: folders inside the folder are not read."
+    if path.suffix == ".txt":
+        return f"{path} is ignored: it is no regular file."
     if path.suffix.lower() == ".txt":
         return f"{path} is ignored: rename it to {path.stem}.txt."
     return f"{path} is ignored: only files called <Label>.txt are read; `ingest` takes tables."
@@ -132,11 +138,9 @@ def _read_file(path: Path) -> _LabelFile:
     if not is_label(path.stem):
         raise DataError(f"{path}: a label is 1 to {MAX_LABEL_LENGTH} printable characters without spaces around them.")
     lines = list(_lines(path))
-    if not lines:
-        raise DataError(f"{path} is empty; a label needs at least {MIN_NAMES_PER_LABEL} names, one a line.")
     spellings = [_normalize_line(path, number, line) for number, line in lines]
     suspicions = [(number, fault) for number, line in lines if (fault := find_suspicion(line))]
-    if is_header(lines[0][1]):
+    if lines and is_header(lines[0][1]):
         suspicions.insert(0, (lines[0][0], Fault.HEADER))
     names = [unmark(spelling) for spelling in spellings]
     return _LabelFile(

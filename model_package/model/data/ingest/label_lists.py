@@ -36,7 +36,7 @@ def find_lists(folder: Path, *, as_is: bool) -> LabelLists:
         files |= {part: label_files(folder.resolve().parent / part) for part in (GIVEN_FOLDER, OUTLIER_FOLDER)}
     left_out = set(label_files(folder)) - set(names)
     notices = [f"{path} is left out: it reads like a notice, not like a label." for path in sorted(left_out)]
-    empty = [f"{path} is empty." for path in names if not path.stat().st_size]
+    empty = [f"{path} is empty." for path in names if path.is_file() and not path.stat().st_size]
     return LabelLists(files, (*describe_ignored(folder), *notices, *empty))
 
 
