@@ -8,6 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+def as_text(path: str) -> str:
+    r"""Return a path that can be printed and written: bytes that are no UTF-8 as \xff."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
     """Return the content of a regular file; a FIFO or a device would block, or never end.
 

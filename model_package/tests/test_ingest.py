@@ -1,9 +1,11 @@
 """What people bring becomes a snapshot, or is refused with its reason and leaves no trace."""
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Callable
@@ -134,9 +136,14 @@ def test_what_was_found_out_is_told(drop: Drop, data: Path, capsys: pytest.Captu
         (b"<!DOCTYPE html><html><body>", {}, "HTML"),
         (b"\x89PNG\r\n\x1a\n\0\0", {}, "is an image"),
         (gzip.compress(PLAIN.encode()), {}, "gzip archive: unpack"),
+        (bz2.compress(PLAIN.encode()), {}, "bzip2 archive: unpack"),
         (bytes(range(256)) * 9, {}, "is a binary file"),
         (PLAIN.encode("utf-16-le"), {}, "UTF-16 without a byte order mark"),
         (json.dumps([{"name": "a", "label": "b"}]), {}, "one JSON array"),
+        (json.dumps({"Polish": ["Nowak"]}, indent=1), {}, "JSON over several lines: write one object a line"),
+        (json.dumps({"rows": [{"name": "a"}]}, indent=1), {}, "JSON over several lines"),
+        (b"{\\rtf1\\ansi name,label}", {}, "is an RTF document"),
+        (b"plain.csv".ljust(257, b"\0") + b"ustar", {}, "is a tar archive: unpack"),
         (_parquet({"name": list(NAMES), "label": list(LABELS)})[:-9], {}, "Parquet file is damaged"),
         (_parquet({"label": list(LABELS)}), {}, "no column 'name'"),
         ('{"text": "a", "label": "b"}\n', {}, "no column 'name'; the columns are: 'text', 'label'"),
@@ -163,12 +170,56 @@ def test_sources_that_are_refused_say_why_and_write_nothing(
 
 
 def test_a_workbook_is_refused_with_what_to_do(drop: Drop) -> None:
-    for member, sentence in (("xl/workbook.xml", "Excel workbook: save the sheet as CSV"), ("a.csv", "zip archive")):
+    for member, content, sentence in (
+        ("xl/workbook.xml", "x", "Excel workbook: save the sheet as CSV"),
+        ("mimetype", "application/vnd.oasis.opendocument.spreadsheet", "OpenDocument spreadsheet: save the sheet as"),
+        ("mimetype", "application/vnd.oasis.opendocument.text", "OpenDocument file: write the table as CSV"),
+        ("word/document.xml", "x", "Word document: write the table as CSV"),
+        ("a.csv", "x", "zip archive: unpack"),
+    ):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr(member, "x")
+            archive.writestr("[Content_Types].xml" if "xml" in member else "first", "x")
+            archive.writestr(member, content)
         with pytest.raises(DataError, match=sentence):
             drop(file.getvalue(), "drop.xlsx")
+
+
+def test_what_cannot_be_taken_is_not_said_to_be(drop: Drop) -> None:
+    unreadable = _parquet({"name": [1, 2], "label": ["a", "b"]})
+    for content, can_be_taken in (("name,label\n" + "Nowak 1,Polish\n" * 9, True), (unreadable, False)):
+        with pytest.raises(DataError, match="nothing is taken") as raised:
+            drop(content)
+        assert ("--as-is" in str(raised.value)) == can_be_taken
+
+
+def test_an_encoding_that_is_guessed_is_told(
+    drop: Drop, tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop(_csv([HEADER, ("Иванов", "Russian"), ("Петров", "Russian")]).encode("cp1251"))
+    app(["ingest", str(tmp_path / "drop.csv"), str(tmp_path / "other")], standalone_mode=False)
+    assert "warning: It is no UTF-8 and was read as windows-1252, as a guess" in capsys.readouterr().err
+    drop(PLAIN.encode("cp1252"), "named.csv", encoding="cp1252")
+    assert not read_manifest(newest_snapshot(data) or data).source.notes
+
+
+def test_a_header_may_begin_as_another_format_does(drop: Drop) -> None:
+    assert drop(_csv([("ORCID", *HEADER), *[("7", *row) for row in ROWS]])).manifest.added == len(ROWS)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names there are UTF-8")
+def test_names_of_files_may_be_in_any_encoding(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"list\xe9s")
+    folder.mkdir()
+    for name in (b"Polish.txt", b"Fran\xe7ais.txt", b"n\xf6tes.md"):
+        (folder / os.fsdecode(name)).write_text("Nowak\nMazur\nLis\n" if name[0] == ord("P") else "Leroy\n")
+    table = tmp_path / os.fsdecode(b"r\xe9sum\xe9.csv")
+    table.write_text(PLAIN)
+    for source in (folder, table):
+        record = ingest(str(source), data).manifest.source
+        assert "\\xe9" in record.location
+    refused = read_manifest(min(data.iterdir())).refused["a label that cannot name a file"]
+    assert refused.places == ("Fran\\xe7ais.txt:1",)
 
 
 BAD_ROWS = [

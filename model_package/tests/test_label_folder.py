@@ -130,7 +130,7 @@ def test_what_is_ignored_is_named_where_nothing_else_is_there(lists: Path) -> No
 
 def test_a_link_that_leads_nowhere_is_told(lists: Path) -> None:
     (lists / "Lost.txt").symlink_to(lists / "nowhere")
-    with pytest.raises(DataError, match="Lost.txt cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"Lost.txt cannot be read: No such file"):
         load_corpus(lists)
 
 

@@ -85,7 +85,7 @@ def read_strings(folder: Path) -> set[str]:
 
 
 def label_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that are read, sorted; a link that leads nowhere is one, so that reading tells it."""
+    """Return the files of a folder that are read, sorted; a link that leads nowhere is read, and then told."""
     found = (path for path in folder.glob("*.txt") if not path.name.startswith("."))
     return sorted(path for path in found if path.is_file() or not path.exists())
 

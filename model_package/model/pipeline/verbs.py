@@ -8,6 +8,7 @@ from model.artifacts import BundleMetadata, read_bundle, read_metadata
 from model.data.corpus import Corpus
 from model.data.ingest.ingestion import Ingested, Options
 from model.data.ingest.ingestion import ingest as take
+from model.data.ingest.sources import describe_location
 from model.data.snapshots import lineage, newest_snapshot
 from model.errors import BundleError, DataError, PipelineError
 from model.pipeline.checks import check_names
@@ -210,7 +211,7 @@ def _describe_drop(drop: DroppedSource, ingested: Ingested) -> dict[str, Any]:
         raise PipelineError(f"{drop.path} changed while it was read; the next try takes it again.")
     manifest = ingested.manifest if ingested.is_new else None
     return {
-        "location": str(drop.path),
+        "location": describe_location(str(drop.path)),
         "sha256": drop.sha256,
         "snapshot": manifest.snapshot if manifest else None,
         "rows": read.names.rows if read else 0,

@@ -55,12 +55,15 @@ class _Suspects:
     suspects: int = 0
     first: str = ""
     reason: str = ""
+    can_be_taken: bool = False
+    """Whether the first one is a name where every line is taken for one."""
 
-    def add(self, place: str, reason: str | None) -> None:
+    def add(self, row: Row, label: str, reason: str | None) -> None:
         self.rows += 1
         if reason:
             if not self.suspects:
-                self.first, self.reason = place, reason
+                self.first, self.reason = row.place, reason
+                self.can_be_taken = _refusal(row, label, as_is=True) is None
             self.suspects += 1
 
     @property
@@ -97,9 +100,9 @@ def clean_rows(rows: Iterable[Row], *, as_is: bool) -> Cleaned:
         label = unicodedata.normalize("NFC", row.label.strip())
         refusal = _refusal(row, label, as_is=as_is)
         suspicion = refusal or (None if as_is else _describe_record(row.text))
-        everything.add(row.place, suspicion)
+        everything.add(row, label, suspicion)
         if not row.problem and is_label(label):
-            by_label.setdefault(label, _Suspects()).add(row.place, suspicion)
+            by_label.setdefault(label, _Suspects()).add(row, label, suspicion)
         if len(by_label) > _MAX_LABELS:
             raise DataError(f"There are more than {_MAX_LABELS} labels: --text and --label may be swapped.")
         cleaned.rows += 1
@@ -110,7 +113,7 @@ def clean_rows(rows: Iterable[Row], *, as_is: bool) -> Cleaned:
             cleaned.taken += 1
             spelling = clean(row.text)
             cleaned.names.setdefault(label, {}).setdefault(fold_cleaned(spelling), spelling)
-    _refuse_tables(everything, by_label, as_is=as_is)
+    _refuse_tables(everything, by_label)
     return cleaned
 
 
@@ -132,13 +135,13 @@ def _describe_record(text: str) -> str | None:
     return "separators or digits" if holds_separator_or_digit(text) else None
 
 
-def _refuse_tables(everything: _Suspects, by_label: dict[str, _Suspects], *, as_is: bool) -> None:
+def _refuse_tables(everything: _Suspects, by_label: dict[str, _Suspects]) -> None:
     """Raise DataError if most rows, or most of a label, are suspect."""
     large = {label: found for label, found in by_label.items() if found.rows >= MIN_NAMES_PER_LABEL}
     groups = {"rows": everything, **{f"rows of {label}": found for label, found in large.items()}}
     for what, found in groups.items():
         if found.prevail:
-            advice = "" if as_is else f"; {AS_IS}"
+            advice = f"; {AS_IS}" if found.can_be_taken else ""
             raise DataError(
                 f"line {found.first} holds {found.reason}: {found.suspects} of {found.rows} {what} are no names, so "
                 f"nothing is taken{advice}."

@@ -10,7 +10,7 @@ from model.data.ingest.kinds import detect_kind
 from model.data.ingest.label_lists import find_lists, read_lists
 from model.data.ingest.sources import describe_location, hash_file, hash_files, local_path
 from model.data.ingest.tables import Columns, open_table
-from model.data.ingest.text import check_encoding, ends_with_line
+from model.data.ingest.text import AS_A_GUESS, GUESSES, check_encoding, ends_with_line
 from model.data.manifest import LabelCount, Manifest, Refused, SourceRecord
 from model.data.snapshots import (
     NAMES_FOLDER,
@@ -25,6 +25,7 @@ from model.data.snapshots import (
     writing,
 )
 from model.errors import DataError
+from model.files import as_text
 from model.utils import fold
 
 Labels = dict[str, dict[str, str]]
@@ -136,7 +137,9 @@ def _read(path: Path, identity: SourceRecord, options: Options) -> Drop:
 def _read_table(path: Path, identity: SourceRecord, options: Options) -> Drop:
     table = open_table(path, detect_kind(path, identity.location, options.columns.encoding), options.columns)
     names = clean_rows(table.rows, as_is=options.as_is)
+    is_guess = options.columns.encoding is None and table.encoding in GUESSES
     found = {
+        "notes": (f"It is no UTF-8 and was read as {table.encoding}, {AS_A_GUESS}.",) if is_guess else (),
         "encoding": table.encoding,
         "delimiter": table.delimiter,
         "is_cut_off": names.ends_broken and table.encoding is not None and not ends_with_line(path),
@@ -154,7 +157,7 @@ def _read_lists(folder: Path, identity: SourceRecord, options: Options) -> Drop:
         for part, files in lists.files.items()
     }
     odd = {name: encoding for name, encoding in encodings.items() if encoding not in {"utf-8", "utf-8-sig"}}
-    notes = (*lists.notes, *(f"{name} was read as {encoding}." for name, encoding in odd.items()))
+    notes = (*map(as_text, lists.notes), *(f"{name} was read as {encoding}." for name, encoding in odd.items()))
     return Drop(identity.model_copy(update={"encoding": None if odd else "utf-8", "notes": notes}), parts)
 
 

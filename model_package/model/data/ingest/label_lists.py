@@ -11,6 +11,7 @@ from model.data.label_folder import describe_ignored, is_notice, label_files
 from model.data.line_checks import Fault, is_header
 from model.data.snapshots import NAMES_FOLDER
 from model.errors import DataError
+from model.files import as_text
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,12 @@ def find_lists(folder: Path, *, as_is: bool) -> LabelLists:
 def read_lists(files: list[Path], encodings: dict[str, str]) -> Iterator[Row]:
     """Yield the lines that are not blank, with the file's stem as label; note the encoding of each file by name."""
     for path in files:
-        encoding = encodings[f"{path.parent.name}/{path.name}"] = detect_encoding(path)
+        name = as_text(path.name)
+        encoding = encodings[f"{as_text(path.parent.name)}/{name}"] = detect_encoding(path)
         is_first = True
         for number, line in read_lines(path, encoding):
             if not line.strip():
                 continue
             problem = Fault.HEADER.value if is_first and is_header(line) else ""
             is_first = False
-            yield Row(f"{path.name}:{number}", line[:MAX_LINE], path.stem, problem)
+            yield Row(f"{name}:{number}", line[:MAX_LINE], path.stem, problem)

@@ -1,6 +1,7 @@
 """Bring a source onto this machine: a file, a folder, or a URL that fsspec opens; and hash it."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from model.errors import DataError
+from model.files import as_text
 
 _MAX_BYTES = 2**36
 _CHUNK = 2**20
@@ -31,15 +33,15 @@ def local_path(source: str) -> Iterator[Path]:
     path = Path(source)
     if not path.is_dir():
         if not path.is_file():
-            raise DataError(f"{source} is neither a file nor a folder.")
+            raise DataError(f"{describe_location(source)} is neither a file nor a folder.")
         if path.stat().st_size > _MAX_BYTES:
             raise DataError(f"{source} is larger than {_MAX_BYTES // 2**30} GiB: split it.")
     yield path
 
 
 def describe_location(source: str) -> str:
-    """Return a path or URL without credentials and parameters."""
-    return _CREDENTIALS.sub("//", source).split("?")[0] if "://" in source else source
+    """Return a path or URL without credentials and parameters, as text that can be written anywhere."""
+    return as_text(_CREDENTIALS.sub("//", source).split("?")[0] if "://" in source else source)
 
 
 def hash_file(path: Path) -> str:
@@ -48,13 +50,13 @@ def hash_file(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+        raise DataError(f"{as_text(str(path))} cannot be read: {error.strerror}.") from None
 
 
 def hash_files(paths: Sequence[Path]) -> str:
     """Return the SHA-256 of the names of files, with their folders', and of what they hold."""
     lines = [f"{path.parent.name}/{path.name}\t{hash_file(path)}\n" for path in paths]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
 
 
 def _download(url: str, path: Path) -> None:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from model.errors import DataError
 
@@ -22,6 +22,9 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _FALLBACK = "windows-1252"
+GUESSES: Final = (_FALLBACK, "latin-1")
+"""What a file without a mark that is no UTF-8 is read as, right or wrong."""
+AS_A_GUESS: Final = "as a guess: name its encoding with --encoding if letters are wrong"
 
 
 def detect_encoding(path: Path) -> str:
@@ -40,7 +43,7 @@ def detect_encoding(path: Path) -> str:
     n_good, n_bad = _count_characters(path, "utf-8")
     if 10 * n_bad <= n_good:
         return "utf-8"
-    return "latin-1" if _count_characters(path, _FALLBACK)[1] else _FALLBACK
+    return GUESSES[_count_characters(path, _FALLBACK)[1] > 0]
 
 
 def check_encoding(encoding: str) -> str:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 
+from model.data.ingest.text import GUESSES
 from model.data.line_checks import Fault
 from model.data.manifest import Manifest
 from model.pipeline.drift.change import Change
@@ -11,7 +12,6 @@ from model.pipeline.drift.findings import Finding
 _MIN_ROWS = 3
 _MAX_SHARE = 0.10
 _MAX_GARBLED_SHARE = 0.01
-_GUESSED = {"windows-1252", "latin-1"}
 _NO_LETTERS_OF_NAMES = "ªºµƒ"
 _MAX_GARBLED_SPELLINGS = 0.10  # of those with letters beyond ASCII
 _MAX_PLACES = 5
@@ -45,7 +45,7 @@ def _check_refused(manifest: Manifest) -> Iterator[Finding]:
 
 def _check_encoding(change: Change, manifest: Manifest) -> Iterator[Finding]:
     """Find letters that a wrong guess leaves: symbols within names, and names of hardly any plain letter."""
-    if manifest.source.encoding is not None and manifest.source.encoding not in _GUESSED:
+    if manifest.source.encoding is not None and manifest.source.encoding not in GUESSES:
         return
     spellings = [change.after[label][name] for label, names in change.added.items() for name in names]
     beyond = [spelling for spelling in spellings if not spelling.isascii()]
