@@ -26,7 +26,8 @@ from model.data.ingest.dialects import Dialect
 from model.errors import DataError, ModelError
 from model.registry.store import Store
 from model.scoring import scoring, spans
-from model.scoring.inputs import Columns, DelimitedInput
+from model.scoring.delimited_input import DelimitedInput
+from model.scoring.inputs import Columns
 from model.scoring.scorer import Options
 from model.scoring.scoring import Scored, Settings
 

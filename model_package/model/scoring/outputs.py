@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from model.errors import DataError
-from model.scoring.inputs import DelimitedInput, Input
+from model.scoring.delimited_input import DelimitedInput
+from model.scoring.inputs import Input
 from model.scoring.rows import Content, Rejected
 
 if TYPE_CHECKING:

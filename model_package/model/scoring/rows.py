@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+BATCH_ROWS = 2**12
+BLANK = "a blank line"
+NO_TEXT = "no text"
+NO_STRING = "a text that is no string"
+
+
 class Rejected(NamedTuple):
     """A row that cannot be scored: its number, why, and the row as far as it can be shown in one cell."""
 
@@ -137,6 +143,18 @@ class ArrowRows:
 def split_batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """Yield rows in batches of a size, the last perhaps smaller."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def describe_loss(text: str) -> str:
+    """Return why a line cannot be taken that lost characters when it was decoded; nothing if it lost none."""
+    return "characters that are not UTF-8" if "\ufffd" in text else ""
+
+
+def schema_of_strings(columns: Sequence[str]) -> "pa.Schema":
+    """Return what Arrow calls the types of columns of text."""
+    import pyarrow as pa
+
+    return pa.schema([(column, pa.string()) for column in columns])
 
 
 def _flatten(value: object) -> str | None:

@@ -49,11 +49,12 @@ def cut_text(file: IO[bytes], delimiter: str | None) -> Iterator[Span]:
 
 
 def read_span(location: str, span: Span) -> Iterator[Line]:
-    """Yield the numbered lines of a span of a file, local or at a URL."""
+    """Yield the numbered lines of a span of a file, local or at a URL, the first without a byte order mark."""
     with _open_span(location, span) as file:
         number, left = span.first, span.stop - span.start
         for line, size in _read_lines(file):
-            yield number, _decode(line)
+            text = _decode(line)
+            yield number, text if number > 1 else text.removeprefix("\ufeff")
             number, left = number + 1, left - size
             if left <= 0:
                 return
