@@ -215,6 +215,23 @@ def test_lines_that_are_no_objects_with_a_name_are_refused(run: Run, tmp_path: P
     assert [row["name"] for row in _read(tmp_path / "out.csv")] == ["Rossini", "Dalton"]
 
 
+def test_what_is_written_as_json_is_json(run: Run, tmp_path: Path) -> None:
+    run(
+        '{"name": "Rossini", "n": 1.5}\n{"name": "a", "n": NaN}\n{"name": "b", "n": 1e999}\n', "in.ndjson", "out.ndjson"
+    )
+    assert [row["n"] for row in _read(tmp_path / "out.ndjson")] == [1.5]
+    assert [row["row"] for row in _read(tmp_path / "out.rejected.csv")] == ["2", "3"]
+    run(_parquet([{"name": "Rossini", "n": float("nan"), "in": {"n": [float("inf")]}}]), "in.parquet", "out.ndjson")
+    assert "NaN" not in (text := (tmp_path / "out.ndjson").read_text()) and "Infinity" not in text
+    assert json.loads(text)["in"] == {"n": [None]}
+
+
+def test_nested_values_become_json_in_a_cell(run: Run, tmp_path: Path) -> None:
+    run(_parquet([{"name": "Rossini", "in": {"k": ["è"]}, "raw": "è".encode()}]), "in.parquet", "out.csv")
+    (row,) = _read(tmp_path / "out.csv")
+    assert (row["in"], row["raw"]) == ('{"k": ["è"]}', "è")
+
+
 def test_a_parquet_file_keeps_its_types_and_its_nulls_are_refused(run: Run, tmp_path: Path) -> None:
     rows = [{"name": name, "n": i, "when": None} for i, name in enumerate([*NAMES, None, *NAMES])]
     run(_parquet(rows), "in.parquet", "out.parquet", top_k=1)
@@ -271,6 +288,40 @@ def test_what_cannot_be_scored_is_told_and_leaves_nothing(
     with pytest.raises(ModelError, match=sentence):
         run(content, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("in.csv", "INPUT and the file of rejected rows are the same file"),
+        ("file://{}/in.rejected.csv", "INPUT and OUTPUT are the same file"),
+        ("folder.csv", "folder.csv is a folder"),
+        ("klingon://host/out.csv", "cannot be opened: Protocol not known: klingon"),
+        ("klingon://me:secret@host/out.csv", "klingon://host/out.csv cannot be opened"),
+    ],
+)
+def test_a_result_that_has_no_place_is_refused_before_anything_is_scored(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "in.rejected.csv").write_text("name\nRossini\n")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(DataError, match=sentence):
+        scoring.score("in.rejected.csv", output.format(tmp_path), Settings(exported))
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "in.rejected.csv").read_text() == "name\nRossini\n"
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("name\nDalton\n"), Path.unlink])
+def test_an_input_that_changes_meanwhile_is_told(
+    exported: Path, tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("name\nRossini\n")
+    with pytest.raises(DataError, match=r"in.csv (changed while it was scored|cannot be read: No such file)"):
+        scoring.score(str(path), str(tmp_path / "out.csv"), Settings(exported), lambda *_: change(path))
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_urls_are_read_and_written(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

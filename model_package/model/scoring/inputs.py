@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from model.data.ingest.columns import Wanted, find_text_columns
 from model.data.ingest.dialects import detect_dialect
 from model.data.ingest.kinds import Kind
-from model.data.ingest.text import detect_encoding, read_lines
+from model.data.ingest.text import AS_A_GUESS, GUESSES, detect_encoding, read_lines
 from model.scoring.delimited_input import DelimitedInput
 from model.scoring.ndjson_input import open_ndjson
 from model.scoring.parquet_input import open_parquet
@@ -77,7 +77,9 @@ def open_input(path: Path, location: str, kind: Kind, columns: Columns, copy: Pa
     if kind is Kind.NDJSON:
         return open_ndjson(path, location, columns.text, keeps_keys=keeps_keys)
     dialect = detect_dialect(read_lines(path, "utf-8-sig"), _wanted(columns), has_header=columns.has_header)
-    return DelimitedInput(path, location, dialect, encoding, begins_with_mark)
+    is_guess = columns.encoding is None and encoding in GUESSES
+    description = f"{encoding}, {AS_A_GUESS}" if is_guess else encoding
+    return DelimitedInput(path, location, dialect, description, begins_with_mark)
 
 
 def _wanted(columns: Columns) -> Wanted:

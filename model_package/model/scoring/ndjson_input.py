@@ -1,11 +1,12 @@
 """NDJSON that is scored: its columns, its spans, and the rows of a span."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from model.data.ingest.columns import find_text_columns, join_cells
 from model.data.ingest.kinds import Kind
@@ -106,7 +107,7 @@ def parse_object(line: str, key: str) -> dict[str, Any] | str:
     if problem := _find_problem_of_line(line):
         return problem
     try:
-        document = json.loads(line)
+        document = json.loads(line, parse_constant=_refuse, parse_float=_parse_float)
         if "\\ud" in line or "\\uD" in line:
             json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -116,6 +117,18 @@ def parse_object(line: str, key: str) -> dict[str, Any] | str:
     if isinstance(document, str):
         return {key: document}
     return document if isinstance(document, dict) else "a line that is no JSON object"
+
+
+def _refuse(_: str) -> NoReturn:
+    """Raise ValueError: NaN and Infinity, which Python takes, are no JSON."""
+    raise ValueError
+
+
+def _parse_float(text: str) -> float:
+    """Return a finite number. Raises ValueError of one that is too large, which would be written as Infinity."""
+    if math.isinf(number := float(text)):
+        raise ValueError
+    return number
 
 
 def _find_problem_of_line(line: str) -> str:

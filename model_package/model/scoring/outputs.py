@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from model.errors import DataError
 from model.scoring.delimited_input import DelimitedInput
 from model.scoring.inputs import Input
-from model.scoring.rows import Content, Rejected
+from model.scoring.rows import Content, Rejected, to_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -186,7 +185,7 @@ def _write_rows(rows: Sequence[Sequence[object]], delimiter: str) -> bytes:
 
 
 def _to_json(row: dict[str, object]) -> str:
-    return json.dumps(row, ensure_ascii=False, default=str) + "\n"
+    return to_json(row) + "\n"
 
 
 def _concatenate(head: bytes, parts: Sequence[Path], path: Path) -> None:

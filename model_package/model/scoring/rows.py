@@ -1,6 +1,7 @@
 """Rows of a table between reading and writing: what stays of them, their texts, and what is refused."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -123,8 +124,9 @@ class ArrowRows:
         return ArrowRows(self.table.take(pa.array(places, pa.int64())))
 
     def cells(self) -> Sequence[Sequence[object]]:
-        """Return the values as Python's."""
-        return list(zip(*(column.to_pylist() for column in self.table.columns), strict=True))
+        """Return the values as Python's, nested ones as JSON."""
+        columns = (map(_flatten_value, column.to_pylist()) for column in self.table.columns)
+        return list(zip(*columns, strict=True))
 
     def objects(self) -> Sequence[dict[str, Any]]:
         """Return each row as an object."""
@@ -137,7 +139,7 @@ class ArrowRows:
 
     def show(self, place: int) -> str:
         """Return the row as JSON."""
-        return json.dumps(self.table.slice(place, 1).to_pylist()[0], ensure_ascii=False, default=str)
+        return to_json(self.table.slice(place, 1).to_pylist()[0])
 
 
 def split_batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -155,6 +157,32 @@ def schema_of_strings(columns: Sequence[str]) -> "pa.Schema":
     import pyarrow as pa
 
     return pa.schema([(column, pa.string()) for column in columns])
+
+
+def to_json(value: object) -> str:
+    """Return a value of a table as JSON, with null for NaN, which pandas writes for what is missing."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_to_text, allow_nan=False)
+    except ValueError:
+        return json.dumps(_without_nan(value), ensure_ascii=False, default=_to_text)
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _to_text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _flatten_value(value: object) -> object:
+    if isinstance(value, dict | list | tuple):
+        return to_json(value)
+    return _to_text(value) if isinstance(value, bytes) else value
 
 
 def _flatten(value: object) -> str | None:

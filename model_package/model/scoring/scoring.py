@@ -13,6 +13,7 @@ from model.data.ingest.text import check_encoding
 from model.errors import DataError
 from model.scoring import spans
 from model.scoring.columns import added_columns
+from model.scoring.destination import check_destination, parts_folder, publish, rejected_name, withdraw
 from model.scoring.inputs import Columns, Input, open_input
 from model.scoring.outputs import check_suffix, join_rejected, keeps_keys, make_output
 from model.scoring.parts import COPY, JOINED, Counts, Parts, clear, working_in
@@ -65,12 +66,12 @@ def score(source: str, output: str, settings: Settings, progress: Progress = lam
         check_encoding(settings.columns.encoding)
     metadata = read_metadata(settings.bundle)
     settings.options.width(len(metadata.labels))
-    location, folder = describe_location(source), _parts_folder(output)
+    location, folder = describe_location(source), parts_folder(output)
+    check_destination(source, output)
     with local_path(source) as path:
         if path.is_dir():
             raise DataError(f"{location} is a folder; score takes one file.")
-        if path.resolve() == Path(output).resolve():
-            raise DataError("INPUT and OUTPUT are the same file; name another for the result.")
+        state = _state(path)
         kind = detect_kind(path, location, settings.columns.encoding)
         identity = _identify(path, output, metadata.version, settings)
         with working_in(folder, identity, restart=settings.restart):
@@ -78,20 +79,34 @@ def score(source: str, output: str, settings: Settings, progress: Progress = lam
             place = source if settings.engine == "ray" and "://" in source else str(path.resolve())
             columns, copy = settings.columns, folder.resolve() / COPY
             table = open_input(path, place, kind, columns, copy, keeps_keys=keeps_keys(output))
-            result = _score(_make_job(table, output, len(metadata.labels), settings), output, settings, progress)
+            job = _make_job(table, output, len(metadata.labels), settings)
+            done, n_resumed = _score(job, settings, progress)
+            if _state(path) != state:
+                raise DataError(f"{location} changed while it was scored: add --restart to score what it holds now.")
+            total = Counts.sum(list(done.values()))
+            result = Scored(total, n_resumed, table.description, _join(job, output, len(done), total))
             clear(folder)
     return result
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Return what differs once a file was written to or replaced. Raises DataError if it is gone."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _make_job(table: Input, output: str, n_labels: int, settings: Settings) -> Job:
     width = settings.options.width(n_labels)
     added = added_columns(width, table.columns, "abstained")
-    parts = Parts(_parts_folder(output).resolve(), check_suffix(output))
+    parts = Parts(parts_folder(output).resolve(), check_suffix(output))
     return Job(table, make_output(output, table, added), parts, settings.bundle.resolve(), settings.options, width)
 
 
-def _score(job: Job, output: str, settings: Settings, progress: Progress) -> Scored:
-    """Score what is not done yet, and join all parts."""
+def _score(job: Job, settings: Settings, progress: Progress) -> tuple[dict[int, Counts], int]:
+    """Score what is not done yet; return the counts of each part, and how many rows were done before."""
     all_spans = list(job.table.spans())
     done = {span.index: counts for span in all_spans if (counts := job.parts.find(span.index))}
     n_resumed = sum(span.rows for span in all_spans if span.index in done)
@@ -101,8 +116,7 @@ def _score(job: Job, output: str, settings: Settings, progress: Progress) -> Sco
         done[span.index] = counts
         n_done += span.rows
         progress(n_done, n_rows)
-    total = Counts.sum(list(done.values()))
-    return Scored(total, n_resumed, job.table.description, _join(job, output, len(all_spans), total))
+    return done, n_resumed
 
 
 def _run(job: Job, spans: Sequence[Span], settings: Settings) -> Iterator[tuple[Span, Counts]]:
@@ -116,60 +130,15 @@ def _run(job: Job, spans: Sequence[Span], settings: Settings) -> Iterator[tuple[
 def _join(job: Job, output: str, n_parts: int, counts: Counts) -> str | None:
     """Write the output and, if need be, the file of rejected rows, each whole; return where the latter is."""
     joined = job.parts.folder / JOINED
-    rejected = _rejected_name(output)
+    rejected = rejected_name(output)
     if counts.rejected:
         join_rejected(job.parts.rejected(n_parts), joined)
-        _publish(joined, rejected)
+        publish(joined, rejected)
     else:
-        _withdraw(rejected)
+        withdraw(rejected)
     job.output.join(job.parts.content(n_parts), joined)
-    _publish(joined, output)
+    publish(joined, output)
     return rejected if counts.rejected else None
-
-
-def _publish(path: Path, target: str) -> None:
-    """Move a file to its place, by rename."""
-    if "://" not in target:
-        path.replace(target)
-        return
-    try:
-        system, place = _open_url(target)
-        system.put_file(str(path), f"{place}.part")
-        system.mv(f"{place}.part", place)
-    except Exception as error:  # noqa: BLE001 - each file system of fsspec raises what it likes
-        raise DataError(f"{describe_location(target)} cannot be written ({type(error).__name__}).") from None
-    path.unlink()
-
-
-def _withdraw(target: str) -> None:
-    """Remove what a run before left of rejected rows."""
-    if "://" not in target:
-        Path(target).unlink(missing_ok=True)
-        return
-    system, place = _open_url(target)
-    if system.exists(place):
-        system.rm(place)
-
-
-def _open_url(url: str) -> Any:  # noqa: ANN401 - fsspec has no types
-    try:
-        import fsspec
-    except ImportError:
-        raise DataError(
-            'URLs need fsspec, which is not installed: run `pip install "model_package[ingest]"`.'
-        ) from None
-    return fsspec.core.url_to_fs(url)
-
-
-def _parts_folder(output: str) -> Path:
-    """Return the folder of the parts: beside a file, in the working directory for a URL."""
-    name = f"{Path(describe_location(output)).name}.parts"
-    return Path(name) if "://" in output else Path(output).with_name(name)
-
-
-def _rejected_name(output: str) -> str:
-    base, _, _ = output.rpartition(".")
-    return f"{base}.rejected.csv"
 
 
 def _identify(path: Path, output: str, version: str, settings: Settings) -> dict[str, Any]:

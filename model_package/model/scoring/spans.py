@@ -7,6 +7,7 @@ from typing import IO
 
 from model.data.ingest.records import Line, Records
 from model.data.ingest.text import MAX_LINE
+from model.errors import DataError
 
 SPAN_ROWS = 2**15
 _SPAN_BYTES = 2**23
@@ -49,7 +50,11 @@ def cut_text(file: IO[bytes], delimiter: str | None) -> Iterator[Span]:
 
 
 def read_span(location: str, span: Span) -> Iterator[Line]:
-    """Yield the numbered lines of a span of a file, local or at a URL, the first without a byte order mark."""
+    """Yield the numbered lines of a span of a file, local or at a URL, the first without a byte order mark.
+
+    Raises:
+        DataError: the file is gone.
+    """
     with _open_span(location, span) as file:
         number, left = span.first, span.stop - span.start
         for line, size in _read_lines(file):
@@ -66,7 +71,10 @@ def _open_span(location: str, span: Span) -> IO[bytes]:
 
         system, path = fsspec.core.url_to_fs(location)
         return BytesIO(system.cat_file(path, span.start, span.stop))
-    file = open(location, "rb")  # noqa: PTH123, SIM115 - a location may be a URL; the caller closes it
+    try:
+        file = open(location, "rb")  # noqa: PTH123, SIM115 - a location may be a URL; the caller closes it
+    except OSError as error:
+        raise DataError(f"{location} cannot be read: {error.strerror}.") from None
     file.seek(span.start)
     return file
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, Any
 
 from model.errors import DataError
 from model.files import as_text
@@ -59,7 +59,12 @@ def hash_files(paths: Sequence[Path]) -> str:
     return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
 
 
-def _download(url: str, path: Path) -> None:
+def open_url(url: str) -> tuple[Any, str]:
+    """Return the file system that a URL is of, and the path there.
+
+    Raises:
+        DataError: fsspec is not installed, knows no such protocol, or lacks what that needs.
+    """
     try:
         import fsspec
     except ImportError:
@@ -68,7 +73,22 @@ def _download(url: str, path: Path) -> None:
         ) from None
     location = describe_location(url)
     try:
-        with fsspec.open(url, "rb") as remote, path.open("wb") as file:
+        for protocol in re.findall(r"(?:^|::)(\w+)://", url):
+            fsspec.get_filesystem_class(protocol)
+    except (ImportError, ValueError) as error:  # what is to be installed, or which protocol is not known
+        raise DataError(f"{location} cannot be opened: {error}.") from None
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+    except Exception as error:  # noqa: BLE001 - each file system of fsspec raises what it likes
+        raise DataError(f"{location} cannot be opened ({type(error).__name__}).") from None
+    return system, path
+
+
+def _download(url: str, path: Path) -> None:
+    system, place = open_url(url)
+    location = describe_location(url)
+    try:
+        with system.open(place, "rb") as remote, path.open("wb") as file:
             n_bytes = _copy(remote, file)
     except Exception as error:  # noqa: BLE001 - each file system of fsspec raises what it likes
         raise DataError(f"{location} cannot be read ({type(error).__name__}).") from None
