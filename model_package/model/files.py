@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -59,10 +59,10 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True, on_wait: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold the lock of a folder, or of a file that is made if need be; others wait, and a kill gives it back.
 
-    A network file system may lock no folders: writers there are not kept apart.
+    `on_wait` is called before it waits. A network file system may lock no folders: writers there are not kept apart.
 
     Raises:
         OSError: it cannot be opened, or its file cannot be locked; BlockingIOError if another holds it and `wait` is
@@ -74,7 +74,13 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
     try:
         with suppress(*((OSError,) if is_folder else ())):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not wait:
+                    raise
+                on_wait()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -43,6 +43,9 @@ class _Listener:
         self.worked: list[str] = []
         self.ended_with: list[Result] = []
 
+    def waiting(self) -> None:
+        pass
+
     def opened(self, run: Run) -> None:
         pass
 
@@ -132,6 +135,33 @@ def test_a_refused_drop_changes_nothing_is_not_looked_at_again_and_holds_up_no_o
     assert not (place.data / ".candidates").exists()
     assert _command(place) == 0
     assert "Nothing new" in capsys.readouterr().out
+
+
+def test_what_stands_beside_lists_comes_with_them(place: Workplace) -> None:
+    (place.drops / "fresh.csv").unlink()
+    os.mkfifo(place.drops / "pipe.csv")  # would block whoever reads it
+    (place.drops / "given_names").mkdir()
+    (place.drops / "given_names" / "Polish.txt").write_text("Zofia\n")
+    alone = _run(place, RUN, "ingest")
+    assert alone.ended_with[-1].status is Status.REFUSED and "goes with lists" in str(alone.ended_with[-1].reason)
+    fresh = "".join(f"{name}\n" for name, label in PARTS.fresh if label == "Polish")
+    for folder in (place.drops, place.drops / "whole"):
+        (folder / "names").mkdir(parents=True)
+        (folder / "names" / "Polish.txt").write_text(fresh, encoding="utf-8")
+    shutil.copytree(place.drops / "given_names", place.drops / "whole" / "given_names")
+    facts = _run(place, f"{RUN}-2", "ingest").ended_with[-1].facts
+    drops = [(Path(drop["location"]).name, drop["added"], drop["known"]) for drop in facts["drops"]]
+    assert drops == [("names", 60, 0), ("whole", 0, 0)]  # the same lists once more
+    candidate = place.data / ".candidates" / f"{RUN}-2" / facts["snapshot"]
+    assert (candidate / "given_names" / "Polish.txt").read_text() == "Zofia\n"
+
+
+def test_a_second_pipeline_says_that_it_waits(place: Workplace) -> None:
+    with Runs(place.store).working(lambda: None):
+        second = subprocess.Popen(place.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert second.stderr and "waiting for its end" in second.stderr.readline()
+        second.terminate()
+        second.communicate()
 
 
 def test_what_a_person_accepts_is_trained_on_and_the_reason_kept(place: Workplace) -> None:

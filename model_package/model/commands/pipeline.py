@@ -140,6 +140,9 @@ class _Reporter:
         self._run_id = ""
         self._unchanged: str | None = None
 
+    def waiting(self) -> None:
+        progress_console.print("Another pipeline is at work in this store; waiting for its end.")
+
     def opened(self, run: "Run") -> None:
         self._run_id = run.id
 

@@ -16,6 +16,9 @@ from model.training import Progress
 class Reporter(Protocol):
     """Shows how far a run is."""
 
+    def waiting(self) -> None:
+        """Tell that another pipeline of the store is at work, whose end is waited for."""
+
     def opened(self, run: Run) -> None:
         """Tell which run is at work."""
 
@@ -39,7 +42,7 @@ def run_pipeline(
         ModelError: a bundle or the store is damaged.
     """
     runs = Runs(settings.store)
-    with runs.working():
+    with runs.working(reporter.waiting):
         if run_id is not None or step is not None:
             return _run(runs, runs.open(run_id), settings, reporter, step).status
         return _run_all(runs, settings, reporter)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.constants import GIVEN_FOLDER, OUTLIER_FOLDER
 from model.data.ingest.sources import hash_file, hash_files
 from model.data.manifest import Manifest
 from model.errors import DataError, PipelineError
@@ -11,6 +12,8 @@ from model.pipeline.runs import Run, Status
 
 _UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".filepart", "~")
 """What programs call a file that they are still copying."""
+BESIDE_LISTS = (GIVEN_FOLDER, OUTLIER_FOLDER)
+"""Folders that are no source by themselves: they belong to the lists that they stand beside."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Refusal:
 
 
 def find_drops(folder: Path) -> list[DroppedSource]:
-    """Return what lies in the folder, by name, but for hidden files and those that are still being copied.
+    """Return what lies in the folder, by name, but for hidden and special files and those that are still being copied.
 
     Raises:
         PipelineError: the folder is not there, or something in it cannot be read.
@@ -38,6 +41,8 @@ def find_drops(folder: Path) -> list[DroppedSource]:
     if not folder.is_dir():
         raise PipelineError(f"{folder} is not a folder; make it, and put files into it.")
     paths = sorted(path for path in folder.iterdir() if _is_source(path))
+    if any(path.is_dir() and path.name not in BESIDE_LISTS for path in paths):  # ingest reads them with these lists
+        paths = [path for path in paths if path.name not in BESIDE_LISTS]
     try:
         return [DroppedSource(path, hash_source(path)) for path in paths]
     except DataError as error:
@@ -45,10 +50,11 @@ def find_drops(folder: Path) -> list[DroppedSource]:
 
 
 def hash_source(path: Path) -> str:
-    """Return the SHA-256 of a file, or of all files in a folder and their names. Raises DataError."""
-    if path.is_dir():
-        return hash_files(sorted(file for file in path.rglob("*") if file.is_file()))
-    return hash_file(path)
+    """Return the SHA-256 of a file, or of all files in a folder and beside it, and their names. Raises DataError."""
+    if not path.is_dir():
+        return hash_file(path)
+    folders = (path, *(path.parent / name for name in BESIDE_LISTS if name != path.name))
+    return hash_files([file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()])
 
 
 def taken_hashes(manifests: Sequence[Manifest], runs: Sequence[Run]) -> set[str]:
@@ -74,4 +80,5 @@ def _refusals(run: Run) -> Iterator[tuple[str, Refusal]]:
 
 
 def _is_source(path: Path) -> bool:
-    return not path.name.startswith(".") and not path.name.endswith(_UNFINISHED_SUFFIXES)
+    is_special = path.exists() and not (path.is_file() or path.is_dir())  # such as a pipe, which would block
+    return not (is_special or path.name.startswith(".") or path.name.endswith(_UNFINISHED_SUFFIXES))

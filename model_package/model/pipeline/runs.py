@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -125,11 +125,15 @@ class Runs:
         shutil.rmtree(run.folder, ignore_errors=True)
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Take turns with other pipelines of the store. Raises PipelineError if its folder cannot be written."""
+    def working(self, on_wait: Callable[[], object]) -> Iterator[None]:
+        """Take turns with other pipelines of the store; `on_wait` is called if another one is at work.
+
+        Raises:
+            PipelineError: the store's folder cannot be written.
+        """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with locked(self._folder / _LOCK):
+            with locked(self._folder / _LOCK, on_wait=on_wait):
                 yield
         except OSError as error:
             raise PipelineError(f"{error.filename or self._folder} cannot be written: {error.strerror}.") from None

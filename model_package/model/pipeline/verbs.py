@@ -12,7 +12,7 @@ from model.data.ingest.sources import describe_location
 from model.data.snapshots import lineage, newest_snapshot
 from model.errors import BundleError, DataError, PipelineError
 from model.pipeline.checks import check_names
-from model.pipeline.drops import DroppedSource, find_drops, find_refusals, taken_hashes
+from model.pipeline.drops import BESIDE_LISTS, DroppedSource, find_drops, find_refusals, taken_hashes
 from model.pipeline.evaluating import evaluate_bundle, split_trained
 from model.pipeline.fitting import fit_bundle, identify
 from model.pipeline.job import Job, Source, find_source
@@ -47,9 +47,7 @@ def ingest(job: Job, _: Progress | None) -> Outcome:
     taken: list[dict[str, Any]] = []
     for drop in drops:
         try:
-            ingested = take(
-                str(drop.path), job.candidates.folder, Options(job.settings.columns, replace=job.settings.replace)
-            )
+            ingested = _take(job, drop)
         except DataError as error:
             return Outcome(Status.REFUSED, str(error), {"refused_sha256": drop.sha256, "drops": taken})
         taken.append(_describe_drop(drop, ingested))
@@ -183,6 +181,13 @@ def _new_drops(job: Job) -> list[DroppedSource]:
         known |= find_refusals(job.past).keys()
     found = {drop.sha256: drop for drop in find_drops(job.settings.drops) if drop.sha256 not in known}
     return list(found.values())
+
+
+def _take(job: Job, drop: DroppedSource) -> Ingested:
+    """Take a drop as a candidate. Raises DataError if it cannot be taken."""
+    if drop.path.name in BESIDE_LISTS:
+        raise DataError(f"{drop.path} goes with lists: put it beside a folder of them, as names/<Label>.txt.")
+    return take(str(drop.path), job.candidates.folder, Options(job.settings.columns, replace=job.settings.replace))
 
 
 def _take_newest(job: Job, drops: list[dict[str, Any]]) -> Outcome:

@@ -7,7 +7,7 @@ from pathlib import Path
 from model.constants import GIVEN_FOLDER, OUTLIER_FOLDER
 from model.data.ingest.cleaning import Cleaned, Refusals, clean_rows, clean_strings
 from model.data.ingest.kinds import detect_kind
-from model.data.ingest.label_lists import find_lists, read_lists
+from model.data.ingest.label_lists import find_folder, find_lists, read_lists
 from model.data.ingest.sources import describe_location, hash_file, hash_files, local_path
 from model.data.ingest.tables import Columns, open_table
 from model.data.ingest.text import AS_A_GUESS, GUESSES, check_encoding, ends_with_line
@@ -85,7 +85,7 @@ def ingest(source: str, data: Path, options: Options | None = None) -> Ingested:
         check_encoding(options.columns.encoding)
     location = describe_location(source)
     with local_path(source) as path:
-        folder = resolve_data(path)[0] if path.is_dir() else path
+        folder = find_folder(resolve_data(path)[0]) if path.is_dir() else path
         identity = _identify(folder, location, options)
         if found := _find_taken(data, identity, options):
             return found

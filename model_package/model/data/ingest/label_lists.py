@@ -22,6 +22,12 @@ class LabelLists:
     notes: tuple[str, ...]
 
 
+def find_folder(folder: Path) -> Path:
+    """Return the folder of the lists: `names` of one that holds no lists itself."""
+    names = folder / NAMES_FOLDER
+    return names if names.is_dir() and not label_files(folder) else folder
+
+
 def find_lists(folder: Path, *, as_is: bool) -> LabelLists:
     """Return the files of `names`, `given_names` and `outliers`, of which only the first must be there.
 
