@@ -3,11 +3,13 @@
 Four steps, each of which accounts for every name it takes: no name, core, spelling, doubt. A core is never cleaned.
 """
 
+import csv
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from cleanlab.filter import find_label_issues
@@ -61,6 +63,24 @@ FAULTS = {
 }  # fmt: skip
 
 
+def plain(name: str) -> str:
+    """Return a name without case and joiners, by which the same spelling is found."""
+    return "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) != "Cf").casefold()
+
+
+def read_misplaced(path: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """Return why entries that a reader judged are not names of their label, by label and kind, by plain name."""
+    found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    with path.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            for kind in ("surnames", "given_names") if row["kind"] == "both" else (row["kind"],):
+                found[row["label"], kind] |= {plain(name): row["reason"] for name in row["names"].split(", ")}
+    return found
+
+
+MISPLACED = read_misplaced(Path(__file__).parent / "misplaced.tsv")
+
+
 @dataclass
 class Entry:
     """One name under one label: its spelling, whether it is in the core, and the packages that hold it."""
@@ -102,7 +122,8 @@ def why_no_name(name: str, label: str, kind: Kind) -> str:
         return "no name: two names run together"
     if kind == "surnames" and re.search(FAULTS.get(label, r"(?!)"), name):
         return "no name: a known fault of the label's lists"
-    return ""
+    reason = MISPLACED[label, kind].get(plain(name))
+    return f"no name: {reason}" if reason else ""
 
 
 def resolve_by_cores(lists: Lists) -> Iterator[Removal]:

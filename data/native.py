@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from cleaning import Entry, Lists, Removal
+from cleaning import MISPLACED, Entry, Lists, Removal, plain
 from readers import read
 from romanise import CYRILLIC_OF, fold, romanise, to_cyrillic
 from sources import CORE, Kind, native_sources_of
@@ -57,10 +57,10 @@ def add_native(kind: Kind, lists: Lists, removals: Iterable[Removal]) -> None:
             written = [(to_cyrillic(entry.spelling, label), entry) for entry in entries.values()]
             found = {name.casefold(): Entry(name, False, entry.packages) for name, entry in written if name}
         for source in native_sources_of(label, kind):
-            names = [" ".join(unicodedata.normalize("NFC", name).split()) for name in read(source, label, kind)]
+            names = [_spell(name, label) for name in read(source, label, kind)]
             for name in names if source.ranked else sorted(names):
                 latin = {(label, fold(spelling)) for spelling in romanise(name, label)}
-                if _is_name(name, label) and not latin & gone:
+                if _is_name(name, label) and plain(name) not in MISPLACED[label, kind] and not latin & gone:
                     entry = found.setdefault(name.casefold(), Entry(_capitalise(name)))
                     if source.package not in entry.packages:
                         entry.packages.append(source.package)
@@ -69,6 +69,12 @@ def add_native(kind: Kind, lists: Lists, removals: Iterable[Removal]) -> None:
         # the head is what is common; behind it the list is thinned evenly
         for key in keys if len(keys) <= CAP else [*keys[: CAP // 3], *_thin(keys[CAP // 3 :], CAP - CAP // 3)]:
             entries[key] = found[key]
+
+
+def _spell(name: str, label: str) -> str:
+    """Return a name in one form: without joiners, which the network does not see, in Urdu with its own letter he."""
+    name = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) != "Cf")
+    return " ".join((name.replace("\u0647", "\u06c1") if label == "Urdu" else name).split())
 
 
 def _by_latin(found: dict[str, Entry], latin: list[str], label: str) -> list[str]:
@@ -88,7 +94,7 @@ def _thin(keys: list[str], n: int) -> list[str]:
 
 
 def _is_name(name: str, label: str) -> bool:
-    letters = [c for c in name if c not in " -'" and unicodedata.category(c) != "Cf"]  # joiners
+    letters = [c for c in name if c not in " -'"]
     if not letters or name.count(" ") > (0 if label in NO_SPACES else 2):
         return False
     own = re.compile(SCRIPTS[label])
