@@ -1,4 +1,4 @@
-"""Build `names/`, `given_names/`, the ledger and the report from the pinned packages and the cores.
+"""Build `names/`, `given_names/`, `variants/`, the ledger and the report from the pinned packages and the cores.
 
 Run `python data/build_names.py [--out DIR]` in an environment of `requirements.txt`; `node` and `npm` must be on the
 path. The output is the same, byte for byte, on every run; `README.md` says what a label means.
@@ -19,6 +19,7 @@ from report import render
 from romanise import fold, n_marks, romanise, tidy
 from sources import LABELS, Kind, Source, is_core, sources_of
 from threadpoolctl import threadpool_limits
+from variants import write_variants
 from words import collect_words, read_everyday
 
 ALPHABET_SHOWS = 100  # names that tell whether a list is in alphabetical order
@@ -147,6 +148,7 @@ def main() -> None:
         print(f"{kind}: {sum(map(len, lists.values()))} names, {Counter(r.reason for r in removals)}")
     for language, words in collect_words(every).items():
         write(out / "outliers" / f"{language.lower()}.txt", "".join(f"{word}\n" for word in words).encode())
+    write_variants(out)
     write(out / "removed.tsv.gz", table("kind\tname\tfrom\tto\treason\tpackages", ledger))
     write(out / "origins.tsv.gz", table("kind\tname\tlabel\tpackages", origins))
     write(out / "REPORT.md", "\n".join(["# What the build made\n", *reports]).encode())

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import importlib
 import math
 from collections import Counter
 from pathlib import Path
@@ -28,6 +29,65 @@ def _table(name: str) -> list[dict[str, str]]:
 def _everyday() -> list[dict[str, str]]:
     with (DATA / "everyday.tsv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _variants() -> list[tuple[str, str, str]]:
+    return [(label, *line.split("\t")) for label, lines in _lists(DATA / "variants").items() for line in lines]  # type: ignore[misc]
+
+
+def test_every_variant_is_of_a_name_of_its_label_and_is_none_itself() -> None:
+    of_label, every = set(), set()
+    for folder in FOLDERS.values():
+        for label, names in _lists(folder).items():
+            of_label |= {(label, name) for name in names}
+            every |= set(map(fold, names))
+    assert {(label, name) for label, name, _ in _variants()} <= of_label
+    assert every.isdisjoint(fold(variant) for _, _, variant in _variants())
+
+
+def test_variants_are_few_and_built_from_the_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DATA))
+    built = importlib.import_module("variants").collect(DATA)
+    assert [(label, *row) for label, rows in built.items() for row in rows] == _variants()
+    assert max(Counter((label, name) for label, name, _ in _variants()).values()) == 2
+    assert max(Counter(label for label, _, _ in _variants()).values()) <= 3000
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "expected"),
+    [
+        ("Arabic", "Mohammed", {"Mohamed", "Mohammad"}),
+        ("Arabic", "Rashid", {"Rachid", "Rashed", "Rasheed"}),
+        ("Armenian", "Hakobyan", {"Hagopian", "Hakobian", "Akobyan"}),
+        ("Chinese", "Xiaoming", {"Hsiao-Ming"}),
+        ("Chinese", "Zhiqiang", {"Chih-Chiang"}),
+        ("German", "Müller", {"Mueller"}),
+        ("Greek", "Konstantinidis", {"Constantinides"}),
+        ("Japanese", "Fujita", {"Huzita"}),
+        ("Japanese", "Shimizu", {"Simizu"}),
+        ("Korean", "Ji-hun", {"Ji-Hoon", "Chi-Hun", "Jihun", "Ji Hun"}),
+        ("Persian", "Mohammadpour", {"Mohammadpoor", "Mohammadpur"}),
+        ("Russian", "Chekhov", {"Chekhoff", "Tchekhoff", "Tschechow"}),
+        ("Russian", "Pushkin", {"Pouchkine", "Puschkin"}),
+        ("Serbian", "Đorđević", {"Djordjevich", "Djordjevitch"}),
+        ("Ukrainian", "Shevchenko", {"Szewczenko", "Schewtschenko"}),
+        ("Finnish", "Virtanen", set()),
+    ],
+)
+def test_names_are_written_by_the_systems_of_their_label(
+    label: str, name: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(DATA))
+    assert expected <= set(importlib.import_module("variants").vary(name, label))
+
+
+def test_kana_show_long_vowels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DATA))
+    variants = importlib.import_module("variants")
+    assert [variants.spell_kana(kana) for kana in ("さとう", "りょうへい", "しゅうじ", "いっちょう", "はっち")] == [
+        "satou", "ryouhei", "shuuji", "itchou", "hatchi",
+    ]  # fmt: skip
+    assert list(variants.long_vowels("satou")) == [("Sato", "Satou"), ("Sato", "Satoh")]
 
 
 @KINDS
