@@ -52,6 +52,7 @@ ENV PYTHONDONTWRITEBYTECODE=1
 COPY data/names data/names
 COPY data/given_names data/given_names
 COPY data/outliers data/outliers
+COPY data/variants data/variants
 
 ARG VERSION=dev
 ARG REVISION=unknown

@@ -37,6 +37,12 @@ GIVEN_FOLDER: Final = "given_names"
 OUTLIER_FOLDER: Final = "outliers"
 """Beside the folder of names: strings that are of no label."""
 
+VARIANT_FOLDER: Final = "variants"
+"""Beside the folder of names: other spellings of names of the same label."""
+
+FOLDERS_BESIDE: Final = (GIVEN_FOLDER, OUTLIER_FOLDER, VARIANT_FOLDER)
+"""No source by themselves: they belong to the names that they stand beside."""
+
 SCHEMA_VERSION: Final = 2
 READABLE_SCHEMA_VERSIONS: Final = (SCHEMA_VERSION - 1, SCHEMA_VERSION)
 """Stores outlive images, so what the schema before wrote is read too."""

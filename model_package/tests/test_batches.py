@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,41 @@ def test_an_epoch_holds_every_kind_in_its_share(corpus_split: Split) -> None:
         full = [name for name in names if not train.isdisjoint(name.split()) and " " in name]
         assert 0.4 * 0.2 * n < len(full) <= 0.2 * n  # a label has no given names
         assert all(set(name.split()) <= train | given for name in full)
+
+
+def test_names_are_seen_in_their_variants_in_the_share_that_is_set() -> None:
+    names, given = (
+        replace(part, variants=tuple((f"{name}ov", f"{name}off") if name < "y" else () for name in part.names))
+        for part in (NAMES, GIVEN)
+    )
+    split = split_corpus(Corpus(names, given), seed=0)
+    characters = tuple(sorted({*LETTERS, *"xyzovf "}))
+    config = SamplingConfig(
+        batch_size=16, variants=0.5, given_names=0.3, full_names=0.3, outliers=0.1, character_dropout=0
+    )
+    of_train = {variant for variants in split.train.variants for variant in variants}
+    n_varied = sum(map(bool, split.train.variants))
+    sampler, seen = BatchSampler(split, characters, config), []
+    for _ in range(20):
+        seen += _read(sampler, characters)[0]
+    assert sum(name in of_train for name in seen) == pytest.approx(20 * 0.5 * n_varied, rel=0.15)
+    assert of_train <= set(seen)  # each of them, as they are drawn anew
+    assert any(" " in name and name.split()[0].endswith("off") for name in seen)
+    held_out = {v for part in (split.validation, split.test) for variants in part.variants for v in variants}
+    assert held_out
+    assert held_out.isdisjoint(word for name in seen for word in name.split())
+    never = BatchSampler(split, characters, replace(config, variants=0))
+    assert of_train.isdisjoint(word for name in _read(never, characters)[0] for word in name.split())
+    sequences, label_ids = sampler.labelled()
+    assert len(sequences) == len(label_ids) > len(never.labelled()[0])
+
+
+def test_variants_of_test_names_are_a_slice() -> None:
+    names = replace(NAMES, variants=tuple((f"{name}ov",) for name in NAMES.names))
+    split = split_corpus(Corpus(names), seed=0)
+    found = slices(split)["other romanisations"]
+    assert found.names == tuple(f"{name}ov" for name in split.test.names)
+    assert found.label_ids.tolist() == split.test.label_ids.tolist()
 
 
 def test_outliers_held_out_are_never_trained_on(corpus_split: Split) -> None:

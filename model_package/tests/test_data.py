@@ -199,6 +199,54 @@ def test_given_names_of_no_label_are_refused(tmp_path: Path) -> None:
         load_corpus(_corpus_folder(tmp_path, given_names={"C": b"Zoe\n"}))
 
 
+def test_variants_are_read_and_change_the_fingerprint_but_not_the_split(tmp_path: Path) -> None:
+    alone = load_corpus(_corpus_folder(tmp_path))
+    variants = {"A": "XA\tXáh\nxa\tXah\nxa\txb\nxa\thorse\nzoé\tzoey\n".encode()}
+    given = {"A": b"Zoe\nYan\n"}
+    corpus = load_corpus(
+        _corpus_folder(tmp_path / "more", variants=variants, given_names=given, outliers={"words": b"horse\nhouse\n"})
+    )
+    row = corpus.names.names.index("xa")
+    assert corpus.names.variants[row] == ("xah", "xáh")  # xb is a name itself, and a horse is none
+    assert corpus.given and ("zoey",) in corpus.given.variants
+    assert corpus.count_variants() == 3
+    assert corpus.outliers == ("horse", "house")
+    assert corpus.names.fingerprint() != alone.names.fingerprint()
+    assert split_corpus(corpus, seed=0).test.names == split_corpus(alone, seed=0).test.names
+    variants = {"A": b"xa\txoh\n"}
+    other = load_corpus(_corpus_folder(tmp_path / "other", variants=variants, given_names=given))
+    assert other.fingerprint() != corpus.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("label", "lines", "message"),
+    [
+        ("A", "xa\txah\nxb xbh\n", "line 2: a line holds a name, one tab"),
+        ("A", "xa\txah\txoh\n", "line 1: a line holds a name, one tab"),
+        ("A", "xa\t\n", "line 1: A name needs"),
+        ("A", "xa\t" + "x" * 101, "line 1: A name may have"),
+        ("A", "xa\txah\nnobody\tnobodi\n", "1 of the names before the tab are no names of the label"),
+        ("C", "xa\txah\n", "no such label"),
+    ],
+)
+def test_malformed_variants_are_refused(tmp_path: Path, label: str, lines: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_corpus(_corpus_folder(tmp_path, variants={label: lines.encode()}))
+
+
+def test_a_variant_is_in_the_part_of_its_name_and_in_no_other(dataset: Dataset) -> None:
+    of_several = "shared"
+    varied = replace(dataset, variants=tuple((f"{name}off", of_several) for name in dataset.names))
+    split = split_corpus(Corpus(varied), seed=1)
+    parts = (split.train, split.validation, split.test)
+    found = [{variant for variants in part.variants for variant in variants} for part in parts]
+    assert [{f"{name}off" for name in part.names} for part in parts] == [part - {of_several} for part in found]
+    assert [of_several in part for part in found] == [True, False, False]
+    given = {"A": [f"{letter}q" for letter in LETTERS]}
+    both = Corpus(varied, replace(build_dataset(given | {"B": list(LETTERS)}), variants=()), ())
+    assert split_corpus(both, seed=1).test.variants == split.test.variants
+
+
 def test_a_string_that_is_a_name_and_a_given_name_is_in_one_part(dataset: Dataset) -> None:
     given = {"A": [*dataset.names[:200], "new"], "B": ["b" * i for i in range(1, 40)], "C": list(LETTERS)}
     corpus = Corpus(dataset, build_dataset(given))

@@ -367,6 +367,28 @@ def test_lists_are_read_in_their_encodings_and_what_is_no_list_is_told(tmp_path:
     assert manifest.left_out == ("Welsh",)
 
 
+def test_variants_come_with_a_folder_and_go_with_their_names(tmp_path: Path, data: Path) -> None:
+    folder, variants = tmp_path / "lists", tmp_path / "variants"
+    folder.mkdir()
+    variants.mkdir()
+    names = {label: [f"{label}{a}" for a in "abcdefghijkl"] for label in ("German", "Polish")}
+    for label, lines in names.items():
+        (folder / f"{label}.txt").write_text("\n".join(lines))
+    long = "b" * 60
+    (folder / "German.txt").write_text("\n".join([*names["German"], long]))
+    (variants / "German.txt").write_text(f"GERMANa\tGermanna\nno pair\nGermanb\t\nNobody\tNobodi\n{long}\t{long}b\n")
+    ingested = ingest(str(folder), data)
+    assert _lists(ingested.snapshot, "variants") == {"German": ["GERMANa\tGermanna", f"{long}\t{long}b"]}
+    assert ingested.manifest.refused["no name, tab and other spelling"].places == ("variants/German.txt:2",)
+    assert load_corpus(ingested.snapshot / "names").count_variants() == 2
+    (variants / "German.txt").write_text("Germanc\tGermanka\n")
+    assert _lists(ingest(str(folder), data).snapshot, "variants")["German"][2:] == ["Germanc\tGermanka"]
+    table = tmp_path / "table.csv"
+    table.write_text("name,label\n" + "".join(f"{name},{label}\n" for label in names for name in names[label][2:]))
+    replaced = ingest(str(table), data, Options(replace=True)).snapshot
+    assert _lists(replaced, "variants") == {"German": ["Germanc\tGermanka"]}
+
+
 def test_a_table_among_the_lists_stops_all(tmp_path: Path, data: Path) -> None:
     folder = tmp_path / "lists"
     folder.mkdir()

@@ -122,6 +122,8 @@ def _describe(corpus: "Corpus") -> str:
         parts.append(f"{len(corpus.given)} given names")
     if corpus.outliers:
         parts.append(f"{len(corpus.outliers)} outliers")
+    if variants := corpus.count_variants():
+        parts.append(f"{variants} variants")
     return ", ".join(parts)
 
 
@@ -143,8 +145,10 @@ def validate(
     console.print(describe_order(report.ranked_labels, labels, reading.ranked))
     for first, second, n in report.overlaps[:_MAX_OVERLAPS]:
         console.print(f"{n} names are both {first} and {second}.")
-    if report.given_names or report.outliers:
-        console.print(f"Beside them: {report.given_names} given names, {report.outliers} outliers.")
+    if report.given_names or report.outliers or report.variants:
+        console.print(
+            f"Beside them: {report.given_names} given names, {report.outliers} outliers, {report.variants} variants."
+        )
     console.print(
         f"{len(report.labels)} labels, {report.names} names, {report.distinct_names} of them distinct: "
         f"no classifier can be right on more than {report.accuracy_ceiling:.1%}.\nFingerprint {report.fingerprint}"

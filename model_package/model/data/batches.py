@@ -14,7 +14,7 @@ from model.data.outliers import letters_of, training_outliers
 from model.data.splitting import Split
 from model.errors import ConfigError
 from model.token_sequences import TokenSequences
-from model.utils import Ids, build_vocabulary, script_of
+from model.utils import Ids, build_vocabulary, script_of, unmark
 
 NO_LABEL: Final = -1
 """Stands for the label of what is no name."""
@@ -36,6 +36,7 @@ class SamplingConfig:
     full_names: float = 0.1
     outliers: float = 0.5
     unmarked: float = 0.5  # of the names with marks, how many are seen without them
+    variants: float = 0.15  # of the names with variants, how many are seen in one of them
     character_dropout: float = 0.02
     seed: int = 0
 
@@ -49,8 +50,8 @@ class SamplingConfig:
         for ratio in ("emphasis", "given_names", "full_names", "outliers"):
             if not 0 <= getattr(self, ratio) <= _MAX_RATIO:
                 raise ConfigError(f"{ratio} must be between 0 and {_MAX_RATIO}.")
-        if not (0 <= self.character_dropout < 1 and 0 <= self.unmarked <= 1):
-            raise ConfigError("character_dropout must be at least 0 and below 1, unmarked at most 1.")
+        if not (0 <= self.character_dropout < 1 and 0 <= self.unmarked <= 1 and 0 <= self.variants <= 1):
+            raise ConfigError("character_dropout must be at least 0 and below 1, unmarked and variants at most 1.")
 
     def rows_a_batch(self, n_names: int) -> int:
         """Return how many examples are learnt from at once: by default 128, up to 1024 for a million training names."""
@@ -127,17 +128,15 @@ class BatchSampler:
         self._vocabulary = build_vocabulary(characters, scripts)
         self._stand_ins = np.array([self._vocabulary.get(script_of(c), UNKNOWN_ID) for c in characters])
         self._letters = letters_of(characters)
-        self._known = {
-            text
-            for part in (split.train, split.given and split.given.train)
-            if part
-            for text in part.names + part.spellings
-        }
+        parts = (split.train, split.given.train) if split.given else (split.train,)
+        self._known = {text for part in parts for text in part.names + part.spellings}
+        self._known |= {variant for part in parts for variants in part.variants for variant in variants}
         self._weights = split.train.weights(config.emphasis)
         everyone = np.arange(len(split.train))
         names = self._label(split.train, everyone)
         self._names = replace(names, weights=self._weights.astype(np.float32))
         self._bare = self._label(replace(split.train, spellings=()), everyone).sequences
+        self._variants = TokenSequences.encode(split.train.all_variants().spellings, self._vocabulary)
 
     def __len__(self) -> int:
         """How many training names there are."""
@@ -153,24 +152,39 @@ class BatchSampler:
     def labelled(self) -> tuple[TokenSequences, Ids]:
         """Return every name, and the given and full names of one epoch, as token ids and with their label ids (N,).
 
-        Names with marks are there without them, too.
+        Names with marks are there without them, too, and those with variants in such as one epoch has.
         """
         train = self._split.train
         marked = np.flatnonzero([name != text for name, text in zip(train.names, train.spellings, strict=True)])
         bare = _Examples(self._bare.take(marked), self._names.label_ids[marked], self._names.weights[marked])
-        rows = _concatenate([self._names, bare, *self._draw_given()])
+        chosen, variants = self._draw_variants()
+        respelled = _Examples(self._variants.take(variants), self._names.label_ids[chosen], self._names.weights[chosen])
+        rows = _concatenate([self._names, bare, respelled, *self._draw_given()])
         return rows.sequences, rows.label_ids
 
     def _draw_names(self) -> _Examples:
         bare = self._rng.random(len(self._names)) < self._config.unmarked
-        both = TokenSequences.concatenate([self._names.sequences, self._bare])
-        return replace(self._names, sequences=both.take(np.arange(len(bare)) + len(bare) * bare))
+        places = np.arange(len(bare)) + len(bare) * bare
+        chosen, variants = self._draw_variants()
+        places[chosen] = 2 * len(bare) + variants
+        every = TokenSequences.concatenate([self._names.sequences, self._bare, self._variants])
+        return replace(self._names, sequences=every.take(places))
+
+    def _draw_variants(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return which names are seen in a variant, and in which of all variants."""
+        if not len(self._variants):
+            return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+        counts = np.array(list(map(len, self._split.train.variants)))
+        chosen = np.flatnonzero((counts > 0) & (self._rng.random(len(counts)) < self._config.variants))
+        nth = (self._rng.random(len(chosen)) * counts[chosen]).astype(np.intp)
+        return chosen, (np.cumsum(counts) - counts)[chosen] + nth
 
     def _draw_given(self) -> Iterator[_Examples]:
         """Yield given names, double ones, and full names in either order; they differ from one call to the next."""
         if self._split.given is None:
             return
-        train, given, n = self._split.train, self._split.given.train, len(self._split.train)
+        n = len(self._split.train)
+        train, given = self._respell(self._split.train), self._respell(self._split.given.train)
         weights = given.weights(self._config.emphasis)
         drawn = self._rng.choice(len(given), size=round(self._config.given_names * n), p=weights / weights.sum())
         single, hyphened, spaced = np.split(drawn, (len(drawn) * np.array(_GIVEN_NAME_SHARES)).astype(int))
@@ -190,6 +204,18 @@ class BatchSampler:
         """Return the chosen names as they are spelled, with their labels to aim at, all counting alike."""
         sequences = TokenSequences.encode([names.spellings[i] for i in chosen], self._vocabulary)
         return _Examples(sequences, names.label_ids[chosen], np.ones(len(chosen), dtype=np.float32))
+
+    def _respell(self, names: Dataset) -> Dataset:
+        """Return names of which some of those with variants are one of these."""
+        if not any(names.variants):
+            return names
+        drawn, nth = self._rng.random(len(names)) < self._config.variants, self._rng.random(len(names))
+        rows = zip(names.spellings, names.variants, drawn.tolist(), nth.tolist(), strict=True)
+        spellings = tuple(
+            variants[int(share * len(variants))] if use and variants else spelling
+            for spelling, variants, use, share in rows
+        )
+        return replace(names, names=tuple(map(unmark, spellings)), spellings=spellings)
 
     def _unmark(self, names: Dataset) -> Dataset:
         """Return names of which some have lost their marks."""

@@ -55,7 +55,7 @@ def _join(given: str, name: str, script: str, order: Order, joint: str) -> str:
 
 def slices(split: Split) -> dict[str, Dataset]:
     """Return the held-out sets that a model is evaluated on; the first, the test names, is the one that counts."""
-    found = {"test": split.test.spelled(), **_by_spelling(split.test)}
+    found = {"test": split.test.spelled(), **_by_spelling(split.test), "other romanisations": split.test.all_variants()}
     if split.given is None or not len(split.given.test):
         return _as_written(found)
     rng, everyone = np.random.default_rng(0), np.arange(len(split.test))

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, compress, pairwise
@@ -13,13 +13,23 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.constants import GIVEN_FOLDER, MIN_CHARACTER_COUNT, MIN_NAMES_PER_LABEL, OUTLIER_FOLDER
-from model.data.label_folder import FolderNames, read_files, read_folder, read_strings
+from model.constants import (
+    FOLDERS_BESIDE,
+    GIVEN_FOLDER,
+    MIN_CHARACTER_COUNT,
+    MIN_NAMES_PER_LABEL,
+    OUTLIER_FOLDER,
+    VARIANT_FOLDER,
+)
+from model.data.label_folder import FolderNames, read_files, read_folder, read_strings, read_variants
 from model.errors import DataError
 from model.utils import Ids, main_script, unmark
 
 Ranked = Literal["auto", "yes", "no"]
 """Whether the order of a file's lines tells how common its names are; auto: unless they are in alphabetical order."""
+
+Variants = dict[tuple[str, str], set[str]]
+"""Other spellings by label and folded name."""
 
 _HALF_WEIGHT_RANK = 100  # a name of this rank is half as common as the first one
 _HEAD_SIZE = 100  # names at the top of a file tell whether it is in alphabetical order
@@ -31,7 +41,8 @@ class Dataset:
 
     `names` holds N strings, `label_ids` (N,) indexes `labels`, which are sorted. `ranks` (N,) is a name's place among
     those of its script in its label's file, 0 for the most common, or infinity where these are in alphabetical order,
-    which tells nothing. `spellings` (N,) are the names with their marks; by default they have none.
+    which tells nothing. `spellings` (N,) are the names with their marks; by default they have none. `variants` (N,)
+    are other spellings of each name, which are no names or outliers of the corpus; by default there are none.
     """
 
     labels: tuple[str, ...]
@@ -39,8 +50,11 @@ class Dataset:
     label_ids: Ids
     ranks: NDArray[np.float64]
     spellings: tuple[str, ...] = ()
+    variants: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.variants) != len(self.names):
+            object.__setattr__(self, "variants", ((),) * len(self.names))
         if len(self.spellings) != len(self.names):
             object.__setattr__(self, "spellings", self.names)
 
@@ -49,15 +63,21 @@ class Dataset:
 
     def characters(self) -> tuple[str, ...]:
         """Return, sorted, the characters that occur in enough names to learn from, with their marks and without."""
-        counts = Counter(c for pair in zip(self.names, self.spellings, strict=True) for c in set("".join(pair)))
+        rows = zip(self.names, self.spellings, self.variants, strict=True)
+        counts = Counter(c for name, spelling, variants in rows for c in {*name, *spelling, *"".join(variants)})
         return tuple(sorted(c for c, n in counts.items() if n >= MIN_CHARACTER_COUNT))
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the labelled names and their ranks; duplicates in the files do not change it."""
+        """Return the SHA-256 of the labelled names, ranks and variants; duplicates in the files do not change it."""
         columns = (self.label_ids.tolist(), self.ranks.tolist(), self.names)
         rows = sorted(f"{self.labels[i]}\t{rank}\t{name}\n" for i, rank, name in zip(*columns, strict=True))
         rows += sorted(
             {spelling for name, spelling in zip(self.names, self.spellings, strict=True) if spelling != name}
+        )
+        rows += sorted(
+            f"{self.labels[i]}\t{name}\t{variant}\n"
+            for i, name, variants in zip(self.label_ids.tolist(), self.names, self.variants, strict=True)
+            for variant in variants
         )
         return hashlib.sha256("".join(rows).encode()).hexdigest()
 
@@ -96,7 +116,15 @@ class Dataset:
     def take(self, mask: np.ndarray) -> "Dataset":
         """Return the rows where the boolean mask (N,) holds, with the same labels."""
         names, spellings = (tuple(compress(texts, mask)) for texts in (self.names, self.spellings))
-        return Dataset(self.labels, names, self.label_ids[mask], self.ranks[mask], spellings)
+        variants = tuple(compress(self.variants, mask))
+        return Dataset(self.labels, names, self.label_ids[mask], self.ranks[mask], spellings, variants)
+
+    def all_variants(self) -> "Dataset":
+        """Return a row for each variant, with the label and rank of its name, of which it is the spelling."""
+        rows = np.repeat(np.arange(len(self)), list(map(len, self.variants)))
+        spellings = tuple(variant for variants in self.variants for variant in variants)
+        names = tuple(map(unmark, spellings))
+        return Dataset(self.labels, names, self.label_ids[rows], self.ranks[rows], spellings)
 
 
 @dataclass(frozen=True)
@@ -133,6 +161,10 @@ class Corpus:
         parts = (self.names.fingerprint(), self.given.fingerprint() if self.given else "", *sorted(self.outliers))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    def count_variants(self) -> int:
+        """Return how many other spellings the names and given names have."""
+        return sum(len(variants) for part in (self.names, self.given) if part for variants in part.variants)
+
 
 @dataclass(frozen=True)
 class LabelReport:
@@ -154,6 +186,7 @@ class DataReport:
     distinct_names: int
     given_names: int
     outliers: int
+    variants: int
     ranked_labels: tuple[str, ...]
     accuracy_ceiling: float
     fingerprint: str
@@ -226,10 +259,11 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 def load_corpus(folder: Path, reading: Reading | None = None) -> Corpus:
-    """Read a folder of label files, and of the folders beside it `given_names` and `outliers`, where they are.
+    """Read a folder of label files, and the folders beside it: `given_names`, `outliers`, `variants`, where they are.
 
     Raises:
-        DataError: as `load_dataset` does, of any file; a file of given names is of a label without names.
+        DataError: as `load_dataset` does, of any file; a file of given names or of variants is of a label without
+            names, or a variant is of none of its names.
     """
     reading = reading or Reading()
     return _build_corpus(folder, read_folder(folder, as_is=reading.as_is), reading)
@@ -242,22 +276,55 @@ def _build_corpus(folder: Path, found: FolderNames, reading: Reading) -> Corpus:
         raise DataError(f"{folder} has {len(kept)} label(s) of {MIN_NAMES_PER_LABEL} or more distinct names, not two.")
     skipped = tuple(f"{label} is left out: it has {n} distinct name(s)." for label, n in small.items())
     names, warnings = build_dataset(kept, reading.ranked), (*found.warnings, *skipped)
-    if folder.resolve().name in {GIVEN_FOLDER, OUTLIER_FOLDER}:  # they do not stand beside themselves
+    if folder.resolve().name in FOLDERS_BESIDE:  # they do not stand beside themselves
         return Corpus(names, warnings=warnings)
     beside = folder.resolve().parent
     given = _load_given(beside / GIVEN_FOLDER, names.labels, small, reading)
     known = {*names.names, *(given.names if given else ())}
     outliers = tuple(sorted(read_strings(beside / OUTLIER_FOLDER) - known))
+    variants = _load_variants(beside / VARIANT_FOLDER, [part for part in (names, given) if part], small)
+    known.update(outliers)
+    names, given = _add_variants(names, variants, known), given and _add_variants(given, variants, known)
     return Corpus(names, given, outliers, warnings)
 
 
 def _load_given(folder: Path, labels: tuple[str, ...], small: Collection[str], reading: Reading) -> Dataset | None:
     found = read_files(folder, as_is=reading.as_is).spellings
     names_by_label = {label: names for label, names in found.items() if names and label not in small}
-    for label in names_by_label:
+    _check_labels(folder, names_by_label, labels)
+    return _dedupe(labels, names_by_label, reading.ranked) if names_by_label else None
+
+
+def _check_labels(folder: Path, found: Collection[str], labels: tuple[str, ...]) -> None:
+    for label in found:
         if label not in labels:
             raise DataError(f"{folder / label}.txt: there is no such label; the labels are: {', '.join(labels)}.")
-    return _dedupe(labels, names_by_label, reading.ranked) if names_by_label else None
+
+
+def _load_variants(folder: Path, parts: Sequence[Dataset], small: Collection[str]) -> Variants:
+    """Return the variants of each label's names; raises DataError if there is no such label or name."""
+    found = {label: pairs for label, pairs in read_variants(folder).items() if label not in small}
+    labels = parts[0].labels
+    _check_labels(folder, found, labels)
+    known = {(labels[i], name) for part in parts for i, name in zip(part.label_ids.tolist(), part.names, strict=True)}
+    variants: Variants = defaultdict(set)
+    for label, pairs in found.items():
+        for name, variant in pairs:
+            variants[label, name].add(variant)
+        if n := len({name for name, _ in pairs if (label, name) not in known}):
+            raise DataError(f"{folder / label}.txt: {n} of the names before the tab are no names of the label.")
+    return variants
+
+
+def _add_variants(dataset: Dataset, variants: Variants, known: Collection[str]) -> Dataset:
+    """Return a data set with the variants of its names, but for those that are known as something else."""
+    if not variants:
+        return dataset
+    keys = zip((dataset.labels[i] for i in dataset.label_ids.tolist()), dataset.names, strict=True)
+    found = (variants.get(key, ()) for key in keys)
+    return replace(
+        dataset, variants=tuple(tuple(sorted(text for text in texts if unmark(text) not in known)) for texts in found)
+    )
 
 
 def describe_data(folder: Path, reading: Reading | None = None) -> DataReport:
@@ -280,6 +347,7 @@ def describe_data(folder: Path, reading: Reading | None = None) -> DataReport:
         accuracy_ceiling=len(labels_of) / len(dataset),
         given_names=len(corpus.given) if corpus.given else 0,
         outliers=len(corpus.outliers),
+        variants=corpus.count_variants(),
         ranked_labels=dataset.ranked_labels(),
         fingerprint=corpus.fingerprint(),
         warnings=corpus.warnings,

@@ -84,6 +84,22 @@ def read_strings(folder: Path) -> set[str]:
     return {text for path in label_files(folder) for text in _read_file(path).names}
 
 
+def read_variants(folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """Return by label the pairs of a folded name and another, normalized, spelling of it, one pair a line.
+
+    Raises:
+        DataError: a file is undecodable or empty, or a line is no name, tab and other spelling.
+    """
+    return {path.stem: [_read_pair(path, *line) for line in _lines(path)] for path in label_files(folder)}
+
+
+def _read_pair(path: Path, number: int, line: str) -> tuple[str, str]:
+    if line.count("\t") != 1:
+        raise DataError(f"{path}, line {number}: a line holds a name, one tab, and another spelling of the name.")
+    name, variant = (_normalize_line(path, number, cell) for cell in line.split("\t"))
+    return unmark(name), variant
+
+
 def label_files(folder: Path) -> list[Path]:
     """Return the files of a folder that are read, sorted; a link that leads nowhere is read, and then told."""
     found = (path for path in folder.glob("*.txt") if not path.name.startswith("."))

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from model.constants import GIVEN_FOLDER, OUTLIER_FOLDER
+from model.constants import FOLDERS_BESIDE
 from model.data.manifest import MANIFEST_FILE, Manifest, parse_manifest
 from model.errors import DataError
 from model.files import locked, read_regular_file, sync_folder, write_durably
 
 NAMES_FOLDER: Final = "names"
-PARTS: Final = (NAMES_FOLDER, GIVEN_FOLDER, OUTLIER_FOLDER)
+PARTS: Final = (NAMES_FOLDER, *FOLDERS_BESIDE)
 _SNAPSHOT = re.compile(r"(\d{8}T\d{12})Z-[0-9a-f]{12}")
 _STAMP = "%Y%m%dT%H%M%S%f"
 _STAGING = ".staging"

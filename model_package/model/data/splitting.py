@@ -1,6 +1,7 @@
 """Split a corpus into train, validation and test parts that share no string."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from typing import Self
@@ -8,13 +9,17 @@ from typing import Self
 import numpy as np
 
 from model.data.corpus import Corpus, Dataset
+from model.utils import unmark
 
 _MAX_HELD_OUT = 50_000
 
 
 @dataclass(frozen=True)
 class Split:
-    """Three parts of the names that share no folded name; so do the given names and outliers, where there are any."""
+    """Three parts of the names that share no folded name; so do the given names and outliers, where there are any.
+
+    A variant is in the part of its name; of names of several parts, in the first of these alone.
+    """
 
     train: Dataset
     validation: Dataset
@@ -33,6 +38,7 @@ def split_corpus(corpus: Corpus, seed: int) -> Split:
     given = _split(corpus.given, seed, part_of) if corpus.given else None
     if given and not len(given.train):  # a handful of given names is nothing to learn from
         given = None
+    names, given = _part_variants([names, given] if given else [names])
     shuffled = sorted(corpus.outliers, key=partial(_hash, seed))
     tenth = -(-len(shuffled) // 10)
     outliers = (tuple(shuffled[2 * tenth :]), tuple(shuffled[tenth : 2 * tenth]), tuple(shuffled[:tenth]))
@@ -71,6 +77,24 @@ def _split(dataset: Dataset, seed: int, part_of: dict[str, int]) -> Split:
             part_of[name] = 2 if position < held_out else 1 if position < 2 * held_out else 0
     parts = np.array([part_of[name] for name in dataset.names])
     return Split(dataset.take(parts == 0), dataset.take(parts == 1), dataset.take(parts == 2))
+
+
+def _part_variants(splits: Sequence[Split]) -> tuple[Split, Split | None]:
+    """Return splits of names and perhaps of given names, without the variants that a part before theirs has."""
+    taken: set[str] = set()
+    parts: list[list[Dataset]] = []
+    for level in zip(*((split.train, split.validation, split.test) for split in splits), strict=True):
+        parts.append([_without_variants(part, taken) for part in level])
+        taken |= {unmark(variant) for part in level for variants in part.variants for variant in variants}
+    names, *given = (Split(*trio) for trio in zip(*parts, strict=True))
+    return names, given[0] if given else None
+
+
+def _without_variants(dataset: Dataset, taken: set[str]) -> Dataset:
+    if not taken:
+        return dataset
+    kept = (tuple(text for text in variants if unmark(text) not in taken) for variants in dataset.variants)
+    return replace(dataset, variants=tuple(kept))
 
 
 def count_training_names(n_names: int) -> int:

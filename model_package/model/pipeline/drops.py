@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.constants import GIVEN_FOLDER, OUTLIER_FOLDER
+from model.constants import FOLDERS_BESIDE
 from model.data.ingest.sources import hash_file, hash_files
 from model.data.manifest import Manifest
 from model.errors import DataError, PipelineError
@@ -12,8 +12,6 @@ from model.pipeline.runs import Run, Status
 
 _UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".filepart", "~")
 """What programs call a file that they are still copying."""
-BESIDE_LISTS = (GIVEN_FOLDER, OUTLIER_FOLDER)
-"""Folders that are no source by themselves: they belong to the lists that they stand beside."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,8 @@ def find_drops(folder: Path) -> list[DroppedSource]:
     if not folder.is_dir():
         raise PipelineError(f"{folder} is not a folder; make it, and put files into it.")
     paths = sorted(path for path in folder.iterdir() if _is_source(path))
-    if any(path.is_dir() and path.name not in BESIDE_LISTS for path in paths):  # ingest reads them with these lists
-        paths = [path for path in paths if path.name not in BESIDE_LISTS]
+    if any(path.is_dir() and path.name not in FOLDERS_BESIDE for path in paths):  # ingest reads them with these lists
+        paths = [path for path in paths if path.name not in FOLDERS_BESIDE]
     try:
         return [DroppedSource(path, hash_source(path)) for path in paths]
     except DataError as error:
@@ -53,7 +51,7 @@ def hash_source(path: Path) -> str:
     """Return the SHA-256 of a file, or of all files in a folder and beside it, and their names. Raises DataError."""
     if not path.is_dir():
         return hash_file(path)
-    folders = (path, *(path.parent / name for name in BESIDE_LISTS if name != path.name))
+    folders = (path, *(path.parent / name for name in FOLDERS_BESIDE if name != path.name))
     return hash_files([file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()])
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from model.artifacts import BundleMetadata, read_bundle, read_metadata
+from model.constants import FOLDERS_BESIDE
 from model.data.corpus import Corpus
 from model.data.ingest.ingestion import Ingested, Options
 from model.data.ingest.ingestion import ingest as take
@@ -12,7 +13,7 @@ from model.data.ingest.sources import describe_location
 from model.data.snapshots import lineage, newest_snapshot
 from model.errors import BundleError, DataError, PipelineError
 from model.pipeline.checks import check_names
-from model.pipeline.drops import BESIDE_LISTS, DroppedSource, find_drops, find_refusals, taken_hashes
+from model.pipeline.drops import DroppedSource, find_drops, find_refusals, taken_hashes
 from model.pipeline.evaluating import evaluate_bundle, split_trained
 from model.pipeline.fitting import fit_bundle, identify
 from model.pipeline.job import Job, Source, find_source
@@ -185,7 +186,7 @@ def _new_drops(job: Job) -> list[DroppedSource]:
 
 def _take(job: Job, drop: DroppedSource) -> Ingested:
     """Take a drop as a candidate. Raises DataError if it cannot be taken."""
-    if drop.path.name in BESIDE_LISTS:
+    if drop.path.name in FOLDERS_BESIDE:
         raise DataError(f"{drop.path} goes with lists: put it beside a folder of them, as names/<Label>.txt.")
     return take(str(drop.path), job.candidates.folder, Options(job.settings.columns, replace=job.settings.replace))
 

@@ -16,6 +16,7 @@ from model.utils import clean, fold_cleaned
 _MAX_LABELS = 10_000
 BAD_LABEL = "a label that cannot name a file"
 _NO_LABEL = "no label"
+_NO_PAIR = "no name, tab and other spelling"
 
 
 @dataclass
@@ -120,6 +121,22 @@ def clean_rows(rows: Iterable[Row], *, as_is: bool) -> Cleaned:
 def clean_strings(rows: Iterable[Row]) -> Cleaned:
     """Sort rows of strings that need be no names, such as outliers, into those that can be read and refusals."""
     return clean_rows((row._replace(problem="") for row in rows), as_is=True)
+
+
+def clean_variants(rows: Iterable[Row]) -> Cleaned:
+    """Sort rows of a name, a tab and another spelling of it, by the folded forms of both, into pairs and refusals."""
+    cleaned = Cleaned()
+    for row in rows:
+        cleaned.rows += 1
+        cells, label = row.text.split("\t"), unicodedata.normalize("NFC", row.label.strip())
+        refusals = [_refusal(row._replace(text=cell, problem=""), label, as_is=False) for cell in cells]
+        if refusal := _NO_PAIR if len(cells) != 2 else refusals[0] or refusals[1]:
+            cleaned.refusals.add(refusal, row.place)
+        else:
+            cleaned.taken += 1
+            pair = [clean(cell) for cell in cells]
+            cleaned.names.setdefault(label, {}).setdefault("\t".join(map(fold_cleaned, pair)), "\t".join(pair))
+    return cleaned
 
 
 def _refusal(row: Row, label: str, *, as_is: bool) -> str | None:

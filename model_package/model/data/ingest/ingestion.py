@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from model.constants import GIVEN_FOLDER, OUTLIER_FOLDER
-from model.data.ingest.cleaning import Cleaned, Refusals, clean_rows, clean_strings
+from model.constants import GIVEN_FOLDER, OUTLIER_FOLDER, VARIANT_FOLDER
+from model.data.ingest.cleaning import Cleaned, Refusals, clean_rows, clean_strings, clean_variants
 from model.data.ingest.kinds import detect_kind
 from model.data.ingest.label_lists import find_folder, find_lists, read_lists
 from model.data.ingest.sources import describe_location, hash_file, hash_files, local_path
@@ -150,12 +151,9 @@ def _read_table(path: Path, identity: SourceRecord, options: Options) -> Drop:
 def _read_lists(folder: Path, identity: SourceRecord, options: Options) -> Drop:
     lists = find_lists(folder, as_is=options.as_is)
     encodings: dict[str, str] = {}
-    parts = {
-        part: clean_strings(read_lists(files, encodings))
-        if part == OUTLIER_FOLDER
-        else clean_rows(read_lists(files, encodings), as_is=options.as_is)
-        for part, files in lists.files.items()
-    }
+    cleaners = {OUTLIER_FOLDER: clean_strings, VARIANT_FOLDER: clean_variants}
+    clean_names = partial(clean_rows, as_is=options.as_is)
+    parts = {part: cleaners.get(part, clean_names)(read_lists(files, encodings)) for part, files in lists.files.items()}
     odd = {name: encoding for name, encoding in encodings.items() if encoding not in {"utf-8", "utf-8-sig"}}
     notes = (*map(as_text, lists.notes), *(f"{name} was read as {encoding}." for name, encoding in odd.items()))
     return Drop(identity.model_copy(update={"encoding": None if odd else "utf-8", "notes": notes}), parts)
@@ -175,6 +173,7 @@ def _merge(data: Path, drop: Drop, options: Options) -> Ingested:
     orphans = sorted(after[GIVEN_FOLDER].keys() - after[NAMES_FOLDER].keys())
     for label in orphans:
         del after[GIVEN_FOLDER][label]
+    after[VARIANT_FOLDER] = _variants_of_names(after)
     files = {
         f"{part}/{label}.txt": "".join(f"{name}\n" for name in names.values()).encode()
         for part, labels in after.items()
@@ -221,11 +220,25 @@ def _new_names(names: Mapping[str, str], known: Mapping[str, str]) -> dict[str, 
     return {folded: spelling for folded, spelling in names.items() if folded not in known}
 
 
+def _variants_of_names(parts: Mapping[str, Labels]) -> Labels:
+    """Return the variants of which the names are there."""
+    found = {}
+    for label, variants in parts[VARIANT_FOLDER].items():
+        names = {*parts[NAMES_FOLDER].get(label, ()), *parts[GIVEN_FOLDER].get(label, ())}
+        if kept := {key: line for key, line in variants.items() if key.split("\t")[0] in names}:
+            found[label] = kept
+    return found
+
+
 def _fold_parts(parts: Mapping[str, Mapping[str, list[str]]]) -> dict[str, Labels]:
     return {
-        part: {label: {fold(line): line for line in lines} for label, lines in labels.items()}
+        part: {label: {_fold_line(line): line for line in lines} for label, lines in labels.items()}
         for part, labels in parts.items()
     }
+
+
+def _fold_line(line: str) -> str:
+    return "\t".join(map(fold, line.split("\t")))
 
 
 def _count_labels(after: Labels, before: Labels) -> dict[str, LabelCount]:

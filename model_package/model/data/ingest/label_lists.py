@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.constants import GIVEN_FOLDER, OUTLIER_FOLDER
+from model.constants import FOLDERS_BESIDE
 from model.data.ingest.tables import Row
 from model.data.ingest.text import MAX_LINE, detect_encoding, read_lines
 from model.data.label_folder import describe_ignored, is_notice, label_files
@@ -29,7 +29,7 @@ def find_folder(folder: Path) -> Path:
 
 
 def find_lists(folder: Path, *, as_is: bool) -> LabelLists:
-    """Return the files of `names`, `given_names` and `outliers`, of which only the first must be there.
+    """Return the files of `names`, and of the folders that may stand beside it.
 
     Raises:
         DataError: the folder holds no list.
@@ -39,8 +39,8 @@ def find_lists(folder: Path, *, as_is: bool) -> LabelLists:
         hint = f" Did you mean {folder / NAMES_FOLDER}?" if (folder / NAMES_FOLDER).is_dir() else ""
         raise DataError(f"{folder} holds no <Label>.txt file.{hint}")
     files = {NAMES_FOLDER: names}
-    if folder.resolve().name not in {GIVEN_FOLDER, OUTLIER_FOLDER}:  # they do not stand beside themselves
-        files |= {part: label_files(folder.resolve().parent / part) for part in (GIVEN_FOLDER, OUTLIER_FOLDER)}
+    if folder.resolve().name not in FOLDERS_BESIDE:  # they do not stand beside themselves
+        files |= {part: label_files(folder.resolve().parent / part) for part in FOLDERS_BESIDE}
     left_out = set(label_files(folder)) - set(names)
     notices = [f"{path} is left out: it reads like a notice, not like a label." for path in sorted(left_out)]
     empty = [f"{path} is empty." for path in names if path.is_file() and not path.stat().st_size]
