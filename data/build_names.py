@@ -1,7 +1,8 @@
-"""Build `names/`, `given_names/`, `variants/`, the ledger and the report from the pinned packages and the cores.
+"""Build the names, their ledger and report from the pinned packages and the cores, then `outliers/` and `variants/`.
 
 Run `python data/build_names.py [--out DIR]` in an environment of `requirements.txt`; `node` and `npm` must be on the
-path. The output is the same, byte for byte, on every run; `README.md` says what a label means.
+path. The output is the same, byte for byte, on every run; `README.md` says what a label means. With `--outliers`, the
+names stay as they are.
 """
 
 import argparse
@@ -14,7 +15,8 @@ from pathlib import Path
 
 from cleaning import Entry, Lists, Removal, drop_doubtful, resolve_by_cores, resolve_by_spelling, why_no_name
 from native import add_native
-from readers import read
+from no_names import KINDS as NO_NAMES
+from readers import read, read_given_names_of_people
 from report import render
 from romanise import fold, n_marks, romanise, tidy
 from sources import LABELS, Kind, Source, is_core, sources_of
@@ -22,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from variants import write_variants
 from words import collect_words, read_everyday
 
+HERE = Path(__file__).parent
 ALPHABET_SHOWS = 100  # names that tell whether a list is in alphabetical order
 CORE_HEAD = 12
 CAP = 3000  # most names a label may have: more would only shift the prior
@@ -117,6 +120,16 @@ def write_lists(folder: Path, lists: Lists) -> None:
         (folder / f"{stale}.txt").unlink()
 
 
+def write_outliers(out: Path) -> None:
+    """Write strings that are no names: words but for those that are names here or to everyone, and other kinds."""
+    lists = [path.read_text(encoding="utf-8") for folder in FOLDERS.values() for path in (out / folder).glob("*.txt")]
+    known = {name for text in lists for name in text.splitlines()} | set(read_everyday(HERE / "everyday.tsv"))
+    names = {fold(name) for name in known | read_given_names_of_people()}
+    strings = {language.lower(): words for language, words in collect_words(names).items()}
+    for kind, lines in (strings | {kind: make() for kind, make in NO_NAMES.items()}).items():
+        write(out / "outliers" / f"{kind}.txt", "".join(f"{line}\n" for line in lines).encode())
+
+
 def table(header: str, rows: list[str]) -> bytes:
     """Return gzipped tab-separated lines, the same bytes for the same lines."""
     return gzip.compress("".join(f"{row}\n" for row in [header, *rows]).encode(), mtime=0)
@@ -125,17 +138,25 @@ def table(header: str, rows: list[str]) -> bytes:
 def main() -> None:
     """Build both kinds and write everything."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--outliers", action="store_true", help="build only what follows from the names that are there")
     parser.add_argument("--steps", type=int, default=len(STEPS), help="cleaning steps to take, to see what each buys")
     arguments = parser.parse_args()
     out: Path = arguments.out
+    if not arguments.outliers:
+        build_names(out, arguments.steps)
+    write_outliers(out)
+    write_variants(out)
+
+
+def build_names(out: Path, n_steps: int) -> None:
+    """Build both kinds of name, and write them, their ledger and the report."""
     ledger: list[str] = []
     origins: list[str] = []
     reports: list[str] = []
-    every = read_everyday(Path(__file__).parent / "everyday.tsv")
     for kind in KINDS:
         with threadpool_limits(1):  # sums in one order, so that every machine decides alike
-            lists, removals = build(kind, arguments.steps)
+            lists, removals = build(kind, n_steps)
         write_lists(out / FOLDERS[kind], lists)
         ledger += [f"{kind}\t{r.name}\t{r.label}\t{r.to}\t{r.reason}\t{','.join(r.packages)}" for r in removals]
         origins += [
@@ -144,11 +165,7 @@ def main() -> None:
             for entry in entries.values()
         ]
         reports.append(render(kind, lists, removals))
-        every += [entry.spelling for entries in lists.values() for entry in entries.values()]
         print(f"{kind}: {sum(map(len, lists.values()))} names, {Counter(r.reason for r in removals)}")
-    for language, words in collect_words(every).items():
-        write(out / "outliers" / f"{language.lower()}.txt", "".join(f"{word}\n" for word in words).encode())
-    write_variants(out)
     write(out / "removed.tsv.gz", table("kind\tname\tfrom\tto\treason\tpackages", ledger))
     write(out / "origins.tsv.gz", table("kind\tname\tlabel\tpackages", origins))
     write(out / "REPORT.md", "\n".join(["# What the build made\n", *reports]).encode())

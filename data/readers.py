@@ -35,6 +35,7 @@ PERSON = re.compile(
     r"(?!(?:Jr|Sr|[IVX]+|Júnior|Filho|Neto|Hanım)$)[^\W\d_]+(?:['-][^\W\d_]+)*)"
 )
 LEAST_BEARERS = 2  # one bearer is one person
+LEAST_NAMESAKES = 3  # of people, so that a first word is a given name and no slip
 LEAST_SHARE = 0.5  # of all bearers, if every label's people were as many
 FARSI_LETTERS = frozenset(["IR", "PK"])  # countries
 SPELLINGS = 2  # in kanji, of one Japanese given name
@@ -165,6 +166,11 @@ def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], Counter
             first[words["first"]][group] += 1
             last[words["last"]][group] += 1
     return first, last, sizes
+
+
+def read_given_names_of_people() -> set[str]:
+    """Return the first words by which several people of the English Wikipedia are called, whatever their nation."""
+    return {word for word, counts in _people()[0].items() if counts.total() >= LEAST_NAMESAKES}
 
 
 def _read_habesha(source: Source, _: str, __: Kind) -> list[str]:

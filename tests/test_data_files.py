@@ -129,6 +129,20 @@ def test_every_label_is_large_enough() -> None:
     assert min(given.values()) >= 90
 
 
+def test_no_listed_outlier_is_a_name() -> None:
+    listed = {text: kind for kind, strings in _lists(DATA / "outliers").items() for text in map(fold, strings)}
+    names = {fold(name) for folder in FOLDERS.values() for names in _lists(folder).values() for name in names}
+    names |= {fold(row["name"]) for row in _everyday()}
+    assert not {text: listed[text] for text in names & listed.keys()}
+
+
+def test_outliers_are_of_many_kinds_and_stay_small() -> None:
+    kinds = _lists(DATA / "outliers")
+    assert len(kinds) > 40
+    assert sum(map(len, kinds.values())) < 47_000
+    assert all(len(strings) == len(set(strings)) > 60 and all(strings) for strings in kinds.values())
+
+
 def test_everyday_names_are_sound() -> None:
     labels = set(_lists(FOLDERS["surnames"]))
     rows = _everyday()
