@@ -44,13 +44,14 @@ from model.errors import BundleError, ConfigError, ParityError
 from model.evaluation.metrics import evaluate
 from model.evaluation.report import build_report
 from model.explain.similar_names import build_index
+from model.frames import unframe
 from model.lexicon import Lexicon
 from model.networks.inference import compute_outputs
 from model.networks.modules import LinearNetwork
 from model.onnx_network import OnnxClassifier
 from model.prediction import Predictor
 from model.training import TrainingResult
-from model.utils import build_vocabulary, encode, log_softmax, main_script
+from model.utils import build_vocabulary, encode, log_softmax, main_script, unmark
 
 _PARITY_NAMES_PER_LENGTH = 20
 
@@ -121,15 +122,21 @@ def _compute_familiarity(result: TrainingResult, names: Sequence[str]) -> NDArra
 
 
 def _build_lexicon(split: Split, config: SamplingConfig) -> Lexicon:
-    """Return the lexicon of all names and given names, held out or not, each as often met as training would see it."""
+    """Return the lexicon of everything that the data lists, held out or not.
+
+    Names and their variants are met as often as training would see them.
+    """
     groups = [(split, 1.0)]
     if split.given:
         groups.append((split.given, config.given_names * _count(split) / _count(split.given)))
     parts = [(part, share) for group, share in groups for part in (group.train, group.validation, group.test)]
+    parts += [(part.all_variants(), share * config.variants) for part, share in parts]
+    parts = [(part, share) for part, share in parts if len(part)]
     return Lexicon.build(
         [name for part, _ in parts for name in part.names],
         np.concatenate([part.label_ids for part, _ in parts]),
-        np.concatenate([share * part.weights(config.emphasis) for part, share in parts if len(part)]),
+        np.concatenate([share * part.weights(config.emphasis) for part, share in parts]),
+        [unmark(unframe(text)) for texts in split.outliers for text in texts],
     )
 
 

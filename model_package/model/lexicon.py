@@ -1,6 +1,6 @@
-"""The lexicon: the training names by hash, with the labels that list them. What is listed need not be guessed."""
+"""The lexicon: what the data lists, by hash: names with their labels, and what is no name. It need not be guessed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Self
 
@@ -22,34 +22,55 @@ class Lexicon:
     """Hashes of names, with what their labels gain; one string in 10^14 that it lacks is taken to be in it."""
 
     def __init__(
-        self, hashes: NDArray[np.uint64], ends: Ids, label_ids: NDArray[np.intp], gains: NDArray[np.float64]
+        self,
+        hashes: NDArray[np.uint64],
+        ends: Ids,
+        label_ids: NDArray[np.intp],
+        gains: NDArray[np.float64],
+        outliers: NDArray[np.uint64],
     ) -> None:
-        """Take sorted hashes (N,), where the labels of each end (N,), these labels (P,) and their gains, nats (P,)."""
+        """Take sorted hashes (N,), where the labels of each end (N,), these labels (P,) and their gains, nats (P,).
+
+        Hashes of outliers (M,) are sorted, too.
+        """
         self._hashes, self._ends, self._label_ids, self._gains = hashes, ends, label_ids, gains
+        self._outliers = outliers
 
     @classmethod
-    def build(cls, names: Sequence[str], label_ids: Ids, weights: NDArray[np.floating]) -> Self:
+    def build(
+        cls,
+        names: Sequence[str],
+        label_ids: Ids,
+        weights: NDArray[np.floating],
+        outliers: Iterable[str] = (),
+    ) -> Self:
         """Return the lexicon of folded names (N,), each with a label and how often it is met under it, on average once.
 
-        A word of a name of several is listed too, without a label unless it is a name by itself.
+        A word of a name of several is listed too, without a label unless it is a name by itself. Outliers are folded
+        strings; one that is a name nevertheless is left out.
         """
         words = sorted({word for name in names if " " in name for word in name.split()})
-        every = np.array([*map(_hash, names), *map(_hash, words)], dtype=np.uint64)
-        hashes, rows = np.unique(every, return_inverse=True)
+        hashes, rows = np.unique(_hash_all([*names, *words]), return_inverse=True)
         n_labels = int(label_ids.max(initial=-1)) + 1
         pairs, places = np.unique(rows[: len(names)] * n_labels + label_ids, return_inverse=True)
         met = np.bincount(places, weights)
         owners = pairs // max(1, n_labels)
         ends = np.cumsum(np.bincount(owners, minlength=len(hashes)))
         gains = np.log1p(met / _UNLISTED)
-        return cls(hashes, ends, pairs % max(1, n_labels), gains)
+        return cls(hashes, ends, pairs % max(1, n_labels), gains, np.setdiff1d(_hash_all(outliers), _hash_all(names)))
 
     def to_bytes(self) -> bytes:
         """Return the content of KNOWN_FILE."""
         counts = np.diff(self._ends, prepend=0).astype(np.uint16)
         label_ids, gains = self._label_ids.astype(np.uint16), self._gains.astype(np.float16)
         return safetensors.numpy.save(
-            {"hashes": self._hashes, "counts": counts, "label_ids": label_ids, "gains": gains}
+            {
+                "hashes": self._hashes,
+                "counts": counts,
+                "label_ids": label_ids,
+                "gains": gains,
+                "outliers": self._outliers,
+            }
         )
 
     @classmethod
@@ -65,11 +86,11 @@ class Lexicon:
             tensors = safetensors.numpy.load(bundle.files[KNOWN_FILE])
             hashes = tensors["hashes"].astype(np.uint64)
             counts = tensors.get("counts", np.zeros(len(hashes))).astype(np.int64)
-            label_ids, gains = (tensors.get(key, np.zeros(0)) for key in ("label_ids", "gains"))
+            label_ids, gains, outliers = (tensors.get(key, np.zeros(0)) for key in ("label_ids", "gains", "outliers"))
         except (SafetensorError, KeyError, ValueError):
             raise BundleError(f"{KNOWN_FILE} cannot be read; train or copy the bundle again.") from None
         if not (
-            (hashes[1:] > hashes[:-1]).all()
+            all((ordered[1:] > ordered[:-1]).all() for ordered in (hashes, outliers))
             and len(counts) == len(hashes)
             and (counts >= 0).all()
             and counts.sum() == len(label_ids) == len(gains)
@@ -77,10 +98,15 @@ class Lexicon:
             and np.isfinite(gains).all()
         ):
             raise BundleError(f"{KNOWN_FILE} does not list labels by name; train or copy the bundle again.")
-        return cls(hashes, np.cumsum(counts), label_ids.astype(np.intp), gains.astype(np.float64))
+        ends, label_ids, gains = np.cumsum(counts), label_ids.astype(np.intp), gains.astype(np.float64)
+        return cls(hashes, ends, label_ids, gains, outliers.astype(np.uint64))
 
     def __contains__(self, name: str) -> bool:
         return self._find(name) is not None
+
+    def lists_as_outlier(self, text: str) -> bool:
+        """Tell whether a folded text is listed as no name."""
+        return _find(self._outliers, text) is not None
 
     def gains(self, name: str) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Yield the labels that list a folded name and what each gains (nats).
@@ -105,10 +131,19 @@ class Lexicon:
         return self._label_ids[entries], self._gains[entries]
 
     def _find(self, name: str) -> int | None:
-        wanted = np.uint64(_hash(name))
-        place = int(self._hashes.searchsorted(wanted))
-        return place if place < len(self._hashes) and self._hashes[place] == wanted else None
+        return _find(self._hashes, name)
 
 
-def _hash(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
+def _find(hashes: NDArray[np.uint64], text: str) -> int | None:
+    """Return the place of a text among sorted hashes (N,), or nothing."""
+    wanted = np.uint64(_hash(text))
+    place = int(hashes.searchsorted(wanted))
+    return place if place < len(hashes) and hashes[place] == wanted else None
+
+
+def _hash_all(texts: Iterable[str]) -> NDArray[np.uint64]:
+    return np.array([_hash(text) for text in texts], dtype=np.uint64)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())

@@ -204,7 +204,10 @@ class Predictor:
             return min(familiarity, threshold - 1)  # digits or symbols that no training name holds
         if offsets := self.metadata.familiarity_offsets.get(main_script(text)):
             familiarity -= offsets[length_class(len(text))]
-        if lexicon and familiarity < threshold and all(word in self._lexicon for word in unmark(text).split()):
+        folded = unmark(text)
+        if lexicon and self._lexicon.lists_as_outlier(folded):
+            return min(familiarity, threshold - 1)
+        if lexicon and familiarity < threshold and all(word in self._lexicon for word in folded.split()):
             return threshold
         return familiarity
 

@@ -6,10 +6,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 
 from model import artifacts
@@ -221,6 +223,35 @@ def test_what_is_no_name_is_unfamiliar_and_names_mostly_are_not(bundle: Path, sp
     noise = predictor.predict(["xqzkvbnm", "zzzzzz", "qwrtplkjh", "bvcxzmnb"])
     assert [answer.abstained for answer in noise] == ["unfamiliar"] * 4
     assert all(answer.labels for answer in noise)
+
+
+@pytest.fixture(scope="module")
+def with_outliers(tmp_path_factory: pytest.TempPathFactory, result: TrainingResult, split: Split) -> Path:
+    """A bundle of a network that takes everything listed here for a name."""
+    folder = tmp_path_factory.mktemp("with_outliers")
+    listed = ("not a name", "kovalski", "dolini (old)", split.train.names[0])
+    save_bundle(folder, result, replace(split, outliers=(listed, ("tonini",), ("bolini",))), IDENTITY)
+    metadata = read_bundle(folder).metadata.model_copy(update={"abstention_threshold": -1000.0})
+    write_bundle(folder, metadata, read_bundle(folder).files)
+    return folder
+
+
+def test_listed_outliers_are_unfamiliar_and_training_names_are_not(with_outliers: Path, split: Split) -> None:
+    predictor = Predictor.load(with_outliers)
+    listed = ["Not a name", "KOVÁLSKI", '"Kovalski"', "dolini (old)", "tonini", "bolini"]
+    others = [split.train.names[0], "kovalskini"]
+    for predict in (predictor.predict, lambda names: [predictor.predict([name])[0] for name in names]):
+        assert [answer.abstained for answer in predict(listed)] == ["unfamiliar"] * len(listed)
+        assert [answer.abstained for answer in predict(others)] == [None] * len(others)
+    assert (predictor.familiarity(listed) < predictor.metadata.abstention_threshold).all()
+    assert (predictor.familiarity(["tonini", "bolini"], lexicon=False) > predictor.metadata.abstention_threshold).all()
+
+
+def test_a_bundle_without_listed_outliers_loads(with_outliers: Path) -> None:
+    bundle = read_bundle(with_outliers)
+    hashes = safetensors.numpy.load(bundle.files[KNOWN_FILE])["hashes"]
+    older = replace(bundle, files={**bundle.files, KNOWN_FILE: safetensors.numpy.save({"hashes": hashes})})
+    assert Predictor(older).predict(["kovalski"])[0].abstained is None
 
 
 def test_two_labels_are_enough_for_the_default(tmp_path: Path) -> None:
