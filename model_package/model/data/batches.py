@@ -13,6 +13,7 @@ from model.data.corpus import Dataset, Ranked
 from model.data.outliers import letters_of, training_outliers
 from model.data.splitting import Split
 from model.errors import ConfigError
+from model.frames import unframe
 from model.token_sequences import TokenSequences
 from model.utils import Ids, build_vocabulary, script_of, unmark
 
@@ -128,6 +129,7 @@ class BatchSampler:
         self._vocabulary = build_vocabulary(characters, scripts)
         self._stand_ins = np.array([self._vocabulary.get(script_of(c), UNKNOWN_ID) for c in characters])
         self._letters = letters_of(characters)
+        self._listed = [unframe(text) for text in split.outliers[0]]  # as the network reads them
         parts = (split.train, split.given.train) if split.given else (split.train,)
         self._known = {text for part in parts for text in part.names + part.spellings}
         self._known |= {variant for part in parts for variants in part.variants for variant in variants}
@@ -224,7 +226,7 @@ class BatchSampler:
         return replace(names, spellings=tuple([name if drop else spelling for name, spelling, drop in rows]))
 
     def _outliers(self, n: int) -> _Examples:
-        drawn = training_outliers(self._letters, self._split.train.names, self._split.outliers[0], n, self._rng)
+        drawn = training_outliers(self._letters, self._split.train.names, self._listed, n, self._rng)
         sequences = TokenSequences.encode([text for text in drawn if text not in self._known], self._vocabulary)
         label_ids = np.full(len(sequences), NO_LABEL, dtype=np.int64)
         return _Examples(sequences, label_ids, np.zeros(len(sequences), dtype=np.float32))

@@ -19,6 +19,7 @@ class Split:
     """Three parts of the names that share no folded name; so do the given names and outliers, where there are any.
 
     A variant is in the part of its name; of names of several parts, in the first of these alone.
+    Nothing is chosen by outliers, so none are held out for validation.
     """
 
     train: Dataset
@@ -41,7 +42,7 @@ def split_corpus(corpus: Corpus, seed: int) -> Split:
     names, given = _part_variants([names, given] if given else [names])
     shuffled = sorted(corpus.outliers, key=partial(_hash, seed))
     tenth = -(-len(shuffled) // 10)
-    outliers = (tuple(shuffled[2 * tenth :]), tuple(shuffled[tenth : 2 * tenth]), tuple(shuffled[:tenth]))
+    outliers = (tuple(shuffled[tenth:]), (), tuple(shuffled[:tenth]))
     return Split(names.train, names.validation, names.test, given, outliers)
 
 
