@@ -11,7 +11,8 @@ from fetch import npm_package
 from readers import CORES
 from romanise import fold
 
-MOST = 1700  # words of a language
+MOST = 1500  # words of a language
+MOST_UNRANKED = 2700  # of one whose lists do not tell which are common
 MOST_COMMON = 1300  # of a list by frequency, before it is thinned
 DEPTH = 8000  # of such a list: what stands further down is rare or foreign
 RANKED = "zxcvbn"
@@ -43,7 +44,7 @@ WORD_LISTS = {
     "Polish": ["zxcvbn pl", "mimesis pl", "Faker pl_PL"],
     "Portuguese": ["zxcvbn pt-br", "mimesis pt", "stopwords pt"],
     "Romanian": ["stopwords ro"],
-    "Russian": ["mimesis ru", "Faker ru_RU", "stopwords ru"],
+    "Russian": ["cores Russian", "mimesis ru", "Faker ru_RU", "stopwords ru"],
     "Slovak": ["stopwords sk"],
     "Slovenian": ["stopwords sl"],
     "Spanish": ["zxcvbn es-es", "mimesis es", "Faker es_ES"],
@@ -76,7 +77,7 @@ def _choose(language: str, names: Collection[str]) -> list[str]:
         (ranked if source.startswith(RANKED) else others).update(dict.fromkeys(words))
     common = list(ranked)[:MOST_COMMON]
     rest = sorted({*list(ranked)[MOST_COMMON:DEPTH], *others} - set(common))
-    room = MOST - len(common)
+    room = (MOST if common else MOST_UNRANKED) - len(common)
     spare = rest if len(rest) <= room else [rest[i * len(rest) // room] for i in range(room)]
     return sorted([*common, *spare])
 

@@ -1,0 +1,70 @@
+"""How many strings of kinds that training never saw are called unfamiliar, kind by kind.
+
+Run `python benchmarks/outliers_by_kind.py [--data NAMES] [--epochs N]`; it trains twice, each time without half of the
+files of `outliers/` beside NAMES, and prints Markdown. A string that stands in other files, too, is left out as well.
+"""
+
+import argparse
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from model.artifacts import DataIdentity
+from model.constants import OUTLIER_FOLDER
+from model.data.corpus import Corpus, load_corpus
+from model.data.label_folder import read_files
+from model.data.splitting import split_corpus
+from model.export import save_bundle
+from model.prediction import Predictor
+from model.training import TrainingConfig, train
+
+NAMES = Path(__file__).parents[1] / "data" / "names"
+# Kinds that are left out together.
+FOLDS = (
+    ("french", "polish", "spanish", "swedish", "turkish", "companies", "missing", "placeholders", "numbers", "urls"),
+    ("English words", "english", "finnish", "german", "italian", "russian",
+     "emails", "job_titles", "markup", "phones", "places", "products"),
+)  # fmt: skip
+
+
+def read_kinds(names: Path) -> dict[str, list[str]]:
+    """Return the folded strings of each file of outliers beside a folder of names."""
+    return read_files(names.resolve().parent / OUTLIER_FOLDER, as_is=True).names
+
+
+def train_without(corpus: Corpus, left_out: set[str], epochs: int | None) -> tuple[Predictor, float]:
+    """Train on a corpus without some outliers; return the predictor, and the share of test names that it flags."""
+    kept = tuple(text for text in corpus.outliers if text not in left_out)
+    split = split_corpus(replace(corpus, outliers=kept), seed=0)
+    identity = DataIdentity(fingerprint="0", names=len(corpus.names), split_seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        save_bundle(Path(folder), train(split, TrainingConfig(epochs=epochs)), split, identity)
+        predictor = Predictor.load(folder)
+    return predictor, flagged(predictor, list(split.test.spellings))
+
+
+def flagged(predictor: Predictor, strings: list[str]) -> float:
+    """Return the share of strings that get no label, or one with the mark that they look unfamiliar."""
+    return float(np.mean([answer.abstained is not None for answer in predictor.predict(strings, top_k=1)]))
+
+
+def main() -> None:
+    """Print one row a kind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=NAMES)
+    parser.add_argument("--epochs", type=int, help="instead of the default of a training")
+    arguments = parser.parse_args()
+    corpus, kinds = load_corpus(arguments.data), read_kinds(arguments.data)
+    print("| kind that training did not see | strings | flagged | test names flagged |\n| --- | ---: | ---: | ---: |")
+    for fold in FOLDS:
+        strings = {kind: sorted(set(kinds[kind]) & set(corpus.outliers)) for kind in fold if kind in kinds}
+        left_out = {text for found in strings.values() for text in found}
+        predictor, of_names = train_without(corpus, left_out, arguments.epochs)
+        for kind, found in strings.items():
+            print(f"| {kind} | {len(found):,} | {flagged(predictor, found):.1%} | {of_names:.1%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
