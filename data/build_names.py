@@ -16,7 +16,7 @@ from pathlib import Path
 from cleaning import Entry, Lists, Removal, drop_doubtful, resolve_by_cores, resolve_by_spelling, why_no_name
 from native import add_native
 from no_names import KINDS as NO_NAMES
-from readers import read, read_given_names_of_people
+from readers import read, read_given_names_of_people, read_registered_surnames
 from report import render
 from romanise import fold, n_marks, romanise, tidy
 from sources import LABELS, Kind, Source, is_core, sources_of
@@ -124,10 +124,20 @@ def write_outliers(out: Path) -> None:
     """Write strings that are no names: words but for those that are names here or to everyone, and other kinds."""
     lists = [path.read_text(encoding="utf-8") for folder in FOLDERS.values() for path in (out / folder).glob("*.txt")]
     known = {name for text in lists for name in text.splitlines()} | set(read_everyday(HERE / "everyday.tsv"))
-    names = {fold(name) for name in known | read_given_names_of_people()}
-    strings = {language.lower(): words for language, words in collect_words(names).items()}
-    for kind, lines in (strings | {kind: make() for kind, make in NO_NAMES.items()}).items():
+    names = {fold(name) for name in known | read_given_names_of_people() | read_registered_surnames()}
+    strings = {
+        **{path.stem: _without(names, path) for path in (HERE / "outliers").glob("*.txt")},  # those by hand stay
+        **{language.lower(): words for language, words in collect_words(names).items()},
+        **{kind: make() for kind, make in NO_NAMES.items()},
+    }
+    for kind, lines in strings.items():
         write(out / "outliers" / f"{kind}.txt", "".join(f"{line}\n" for line in lines).encode())
+
+
+def _without(names: set[str], path: Path) -> list[str]:
+    """Return the lines of a file that are no names; readings of Han characters would fall together with other names."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.isascii() or fold(line) not in names]
 
 
 def table(header: str, rows: list[str]) -> bytes:

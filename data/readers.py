@@ -37,6 +37,8 @@ PERSON = re.compile(
 LEAST_BEARERS = 2  # one bearer is one person
 LEAST_NAMESAKES = 3  # of people, so that a first word is a given name and no slip
 LEAST_SHARE = 0.5  # of all bearers, if every label's people were as many
+REGISTERS = [f"@zxcvbn-ts/language-{code}" for code in ("de", "en", "es-es", "fi", "nl-be", "pl")]
+MOST_REGISTERED = 2000  # surnames of a register, which are no mere words even where no list here has them
 FARSI_LETTERS = frozenset(["IR", "PK"])  # countries
 SPELLINGS = 2  # in kanji, of one Japanese given name
 SMALL_NATION = 2000  # people added to each nation, so that one bearer in a small one weighs little
@@ -171,6 +173,12 @@ def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], Counter
 def read_given_names_of_people() -> set[str]:
     """Return the first words by which several people of the English Wikipedia are called, whatever their nation."""
     return {word for word, counts in _people()[0].items() if counts.total() >= LEAST_NAMESAKES}
+
+
+def read_registered_surnames() -> set[str]:
+    """Return the most common surnames of the registers that go by number of inhabitants, in small letters."""
+    paths = [path for package in REGISTERS for path in (npm_package(package) / "src").glob("*astnames.json")]
+    return {name for path in paths for name in json.loads(path.read_text(encoding="utf-8"))[:MOST_REGISTERED]}
 
 
 def _read_habesha(source: Source, _: str, __: Kind) -> list[str]:
