@@ -36,7 +36,7 @@ class SamplingConfig:
     given_names: float = 0.3
     full_names: float = 0.1
     outliers: float = 0.5
-    unmarked: float = 0.5  # of the names with marks, how many are seen without them
+    unmarked: float = 0.7  # of the names with marks, how many are seen without them
     variants: float = 0.15  # of the names with variants, how many are seen in one of them
     character_dropout: float = 0.02
     seed: int = 0
