@@ -42,7 +42,8 @@ def train_without(corpus: Corpus, left_out: set[str], epochs: int | None) -> tup
     with tempfile.TemporaryDirectory() as folder:
         save_bundle(Path(folder), train(split, TrainingConfig(epochs=epochs)), split, identity)
         predictor = Predictor.load(folder)
-    return predictor, flagged(predictor, list(split.test.spellings))
+    familiarity = predictor.familiarity(split.test.spellings, lexicon=False)
+    return predictor, float((familiarity < predictor.metadata.abstention_threshold).mean())
 
 
 def flagged(predictor: Predictor, strings: list[str]) -> float:
