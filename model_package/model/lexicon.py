@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from math import inf
 from typing import Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from model.errors import BundleError
 from model.utils import Ids, joint_of, main_script
 
 _UNLISTED = 0.03  # how often a name is taken to be met under a label that does not list it
+_LENIENCY = 2.0  # logits; what a full name gains in familiarity of which half the words are listed
 _SHARE_OF_BEGINNING = 0.5  # of a beginning's gain: it may be the family name, or a part of another
 
 
@@ -107,6 +109,15 @@ class Lexicon:
     def lists_as_outlier(self, text: str) -> bool:
         """Tell whether a folded text is listed as no name."""
         return _find(self._outliers, text) is not None
+
+    def leniency(self, name: str) -> float:
+        """Return how many logits less familiar than others a folded name may be: any number if all words are listed."""
+        words = name.split()
+        listed = [word in self for word in words]
+        if all(listed):
+            return inf
+        is_half_listed = 2 * sum(listed) >= len(words) and not any(map(self.lists_as_outlier, words))
+        return _LENIENCY if is_half_listed else 0
 
     def gains(self, name: str) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Yield the labels that list a folded name and what each gains (nats).

@@ -20,7 +20,6 @@ from model.priors import Prior, weigh_labels
 from model.utils import is_letter, log_softmax, main_script, unmark
 
 _FOREIGN_PENALTY = 10.0  # nats that a label loses on a name in a script of which it has no training name
-
 Abstention = Literal["unfamiliar", "unknown characters"]
 """Why no label should be believed: it does not look like a name, or most of its letters cannot be read."""
 
@@ -207,7 +206,7 @@ class Predictor:
         folded = unmark(text)
         if lexicon and self._lexicon.lists_as_outlier(folded):
             return min(familiarity, threshold - 1)
-        if lexicon and familiarity < threshold and all(word in self._lexicon for word in folded.split()):
+        if lexicon and threshold > familiarity >= threshold - self._lexicon.leniency(folded):
             return threshold
         return familiarity
 

@@ -106,6 +106,13 @@ def test_a_bundle_of_before_lists_names_without_labels(bundle: Path) -> None:
     assert (predictor.log_probs(names) == predictor.log_probs(names, lexicon=False)).all()
 
 
+def test_a_name_may_be_less_familiar_the_more_of_its_words_are_listed() -> None:
+    lexicon = Lexicon.build(["lee", "ann"], np.array([0, 1]), np.ones(2), ["table"])
+    everything, half = lexicon.leniency("ann lee"), lexicon.leniency("ann xyz")
+    assert everything == np.inf > half > 0
+    assert lexicon.leniency("xyz") == lexicon.leniency("ann xyz abc") == lexicon.leniency("table ann") == 0
+
+
 def test_an_empty_lexicon_holds_nothing() -> None:
     lexicon = Lexicon.build([], np.zeros(0, dtype=np.int64), np.zeros(0))
     assert "a" not in lexicon
