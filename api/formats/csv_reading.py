@@ -151,10 +151,13 @@ def _check_kind(head: bytes) -> None:
     """Raise FieldError if a file is no table in text by its first line."""
     if not head:
         return
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        raise FieldError("body", "The file is NDJSON: send it to /v1/predict/stream.")
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.rstrip() in {b"[", b"{"}:
+        raise FieldError("body", "The file is JSON over several lines: send one object a line to /v1/predict/stream.")
     if head.strip() and (refusal := describe_refusal(head) or describe_binary(head)):
         raise FieldError("body", f"The file {refusal}.")
+    if text.startswith(b"{"):
+        raise FieldError("body", "The file is NDJSON: send it to /v1/predict/stream.")
 
 
 def _explain(detect: partial[Dialect]) -> Dialect:

@@ -67,8 +67,10 @@ def detect_kind(path: Path, location: str, encoding: str | None = None) -> Kind:
         raise DataError(f"{location} cannot be read: {error.strerror}.") from None
     if head.startswith(b"PAR1"):
         return Kind.PARQUET
-    if refusal := describe_refusal(head) or (None if encoding else describe_binary(head)):
+    if refusal := describe_refusal(head):
         raise DataError(f"{location} {refusal}.")
+    if not encoding and (refusal := describe_binary(head)):
+        raise DataError(f"{location} {refusal}{', or name its encoding' if 'UTF-16' in refusal else ''}.")
     if path.suffix.lower() in {".ndjson", ".jsonl"} or head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         return Kind.NDJSON
     return Kind.DELIMITED
@@ -98,5 +100,5 @@ def describe_binary(head: bytes) -> str | None:
         return None
     halves = (head[::2].count(0), head[1::2].count(0))
     if max(halves) > len(head) // 5 and min(halves) <= len(head) // 50:
-        return "looks like UTF-16 without a byte order mark: save it as UTF-8, or name its encoding"
+        return "looks like UTF-16 without a byte order mark: save it as UTF-8"
     return f"is a binary file: {_WRITE_TABLE}"
