@@ -347,6 +347,8 @@ def test_an_answer_is_traced_to_its_snapshot(
     assert f"run       {run.id}" in told and f"{snapshot.name}: 1200 names" in told and "unchanged" in told
     with pytest.raises(TraceError, match="No answered item of this request"):
         app([command[0], "unknown", *command[2:]], standalone_mode=False)
+    with pytest.raises(TraceError, match="holds what no request's does"):
+        app([command[0], os.fsdecode(b"a\xff"), *command[2:]], standalone_mode=False)
 
 
 def test_an_answer_is_traced_in_the_database_it_was_shipped_to(

@@ -35,6 +35,8 @@ def find_answered(request_id: str, outbox: Path, database: str | None) -> list[A
     """
     if not (outbox.is_file() or database):
         raise TraceError(f"There is no request log at {outbox}; name its file with --outbox, or a database.")
+    if not request_id.isprintable():
+        raise TraceError("The ID holds what no request's does: control characters, or bytes that are no UTF-8.")
     rows = _query_sqlite(outbox, request_id) if outbox.is_file() else []
     if not rows and database:
         rows = _query_postgresql(database, request_id)

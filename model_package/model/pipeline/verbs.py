@@ -195,7 +195,7 @@ def _take_newest(job: Job, drops: list[dict[str, Any]]) -> Outcome:
     """Return that the names that are there are to be trained on or, if they were already, that nothing is new."""
     data = job.settings.data
     if job.settings.drops is not None and newest_snapshot(data) is None:
-        return Outcome(Status.UNCHANGED, f"{job.settings.drops} holds nothing to take.", {"drops": drops})
+        return Outcome(Status.UNCHANGED, f"{job.settings.drops} holds nothing new to take.", {"drops": drops})
     source = find_source(data)
     facts = _describe_source(job, source) | {"base": None, "drops": drops}
     settings = job.settings.describe_training()
