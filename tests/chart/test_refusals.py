@@ -62,6 +62,18 @@ _OUTBOX = "requestLog.volume.existingClaim=outbox"
         ),
         ("trainingJob.enabled=true", "trainingJob has no store to promote in: set persistence.enabled"),
         (
+            "trainingJob.enabled=true,persistence.enabled=true,trainingJob.resources.requests.memory=5Gi",
+            "trainingJob.resources.requests.memory (5Gi) is above trainingJob.resources.limits.memory (3Gi)",
+        ),
+        (
+            "trainingJob.enabled=true,persistence.enabled=true,trainingJob.args={--store=/elsewhere}",
+            "trainingJob.args: --store is set by the chart",
+        ),
+        (
+            "trainingJob.enabled=true,persistence.enabled=true,trainingJob.args={--watch=60}",
+            "trainingJob.args: --watch is for a pipeline that is not started by a schedule",
+        ),
+        (
             "trainingJob.enabled=true,persistence.enabled=true,persistence.accessModes={ReadOnlyMany}",
             "trainingJob writes to the store: persistence.accessModes (ReadOnlyMany)",
         ),

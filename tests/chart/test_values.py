@@ -105,8 +105,14 @@ def test_what_is_optional_renders_without(path: str) -> None:
         ),
         *("prometheusRule.objectives.availability=1", "prometheusRule.objectives.latencySeconds=0.2"),
         *("prometheusRule.runbooksUrl=docs", "dashboard.label=", "prometheusRule.objectives.latency=99"),
-        *("trainingJob.schedule=daily", "trainingJob.subPath=/a", "trainingJob.resources.limits.cpu=null"),
-        *("trainingJob.args=x", "trainingJob.timeZone=1", "trainingJob.failedJobsHistoryLimit=0"),
+        *("trainingJob.schedule=daily", "trainingJob.subPath=a/../b", "trainingJob.resources.limits.cpu=null"),
+        *(
+            "trainingJob.subPath=/a",
+            "persistence.subPath=../a",
+            "trainingJob.args=x",
+            "trainingJob.timeZone=1",
+            "trainingJob.failedJobsHistoryLimit=0",
+        ),
         *("rateLimitStorage.url=memory", "tracing.endpoint=collector:4318", "terminationGracePeriodSeconds=0"),
     ],
 )

@@ -37,15 +37,26 @@ production names its proxies: trustedProxies may not hold {{ . }}.
 {{- end }}
 
 {{- define "name-classifier.resourceProblems" -}}
-{{- $requests := include "name-classifier.compact" .Values.resources.requests | fromYaml }}
-{{- range $name, $limit := include "name-classifier.compact" .Values.resources.limits | fromYaml }}
+{{- include "name-classifier.unfitResources" (dict "path" "resources" "resources" .Values.resources) }}
+{{- with .Values.trainingJob }}
+{{- if .enabled }}
+{{- include "name-classifier.unfitResources" (dict "path" "trainingJob.resources" "resources" .resources) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What is wrong with the requests and limits of a container, which stand at a path of the values */}}
+{{- define "name-classifier.unfitResources" -}}
+{{- $path := .path }}
+{{- $requests := include "name-classifier.compact" .resources.requests | fromYaml }}
+{{- range $name, $limit := include "name-classifier.compact" .resources.limits | fromYaml }}
 {{- $most := include "name-classifier.thousandths" $limit | int64 }}
 {{- if eq $most 0 }}
-resources.limits.{{ $name }} is 0, with which nothing runs: set it to null for no limit.
+{{ $path }}.limits.{{ $name }} is 0, with which nothing runs: set it to null for no limit.
 {{- else if hasKey $requests $name }}
 {{- $request := index $requests $name }}
 {{- if gt (include "name-classifier.thousandths" $request | int64) $most }}
-resources.requests.{{ $name }} ({{ $request }}) is above resources.limits.{{ $name }} ({{ $limit }}): raise the limit or lower the request.
+{{ $path }}.requests.{{ $name }} ({{ $request }}) is above {{ $path }}.limits.{{ $name }} ({{ $limit }}): raise the limit or lower the request.
 {{- end }}
 {{- end }}
 {{- end }}
@@ -130,6 +141,14 @@ migrations needs a database: set requestLog.databaseUrlSecretName to a Secret wh
 
 {{- define "name-classifier.trainingProblems" -}}
 {{- if .Values.trainingJob.enabled }}
+{{- range .Values.trainingJob.args }}
+{{- $option := first (splitList "=" .) }}
+{{- if has $option (list "--store" "--data" "--drops") }}
+trainingJob.args: {{ $option }} is set by the chart, which mounts the volume there: use persistence.subPath or trainingJob.subPath.
+{{- else if has $option (list "--watch" "--run" "--step") }}
+trainingJob.args: {{ $option }} is for a pipeline that is not started by a schedule: leave it out.
+{{- end }}
+{{- end }}
 {{- with .Values.persistence }}
 {{- if not .enabled }}
 trainingJob has no store to promote in: set persistence.enabled, with a volume that the job and the service may mount.
