@@ -34,7 +34,7 @@ class SamplingConfig:
     ranked: Ranked = "auto"
     emphasis: float = 5.0  # how much more the most common name of a label counts than a rare one
     given_names: float = 0.3
-    full_names: float = 0.1
+    full_names: float = 0.2
     outliers: float = 0.5
     unmarked: float = 0.7  # of the names with marks, how many are seen without them
     variants: float = 0.15  # of the names with variants, how many are seen in one of them
