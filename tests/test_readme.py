@@ -285,7 +285,7 @@ def test_the_life_of_a_model(mine: str, tmp_path: Path) -> None:
 
 def test_the_shipped_bundle_answers_on_the_command_line() -> None:
     assert _run("python -m model predict artifacts Kowalska").startswith("Kowalska: ")
-    assert len(_run("python -m model explain artifacts Kowalska").splitlines()) == 1 + len("Kowalska")
+    assert len(_run("python -m model explain artifacts Kowalska").splitlines()) == 2 + len("Kowalska")
     assert _run("python -m model similar artifacts Kowalska").startswith("Polish\n")
     (shown,) = re.findall(r"```python\n(.*?)```", PAGES["training.md"], re.DOTALL)
     assert "labels=('Polish', " in _run(f"python -c {shlex.quote(shown + 'print(predictions)')}")

@@ -36,7 +36,7 @@ def _assert_refused(folder: Path) -> None:
 
 def _edit_weights(bundle: Bundle, value: float) -> bytes:
     weights = safetensors.numpy.load(bundle.files[WEIGHTS_FILE])
-    next(iter(weights.values())).flat[-1] = value
+    next(tensor for tensor in weights.values() if tensor.dtype.kind == "f").flat[-1] = value
     return safetensors.numpy.save(weights)
 
 

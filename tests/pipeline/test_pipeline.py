@@ -166,13 +166,13 @@ def test_a_second_pipeline_says_that_it_waits(place: Workplace) -> None:
 
 def test_what_a_person_accepts_is_trained_on_and_the_reason_kept(place: Workplace) -> None:
     (place.drops / "fresh.csv").unlink()
-    write_csv(place.drops / "more.csv", [(name, "Polish") for name in PARTS.more["Polish"][:320]])
+    write_csv(place.drops / "more.csv", [(name, "Italian") for name in PARTS.more["Italian"][:320]])
     assert _command(place) == 3
-    assert _command(place, "--accept", "we had few Polish names") == 0
+    assert _command(place, "--accept", "we had few Italian names") == 0
     *_, last = Store(place.store).history()
-    assert (last.event, last.reason) == ("promoted", "data accepted: we had few Polish names")
+    assert (last.event, last.reason) == ("promoted", "data accepted: we had few Italian names")
     validated = Runs(place.store).all()[-1].facts("validate")
-    assert validated["accepted"] == "we had few Polish names"
+    assert validated["accepted"] == "we had few Italian names"
     assert [finding["check"] for finding in validated["findings"]] == ["label flooded"]
 
 
