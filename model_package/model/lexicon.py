@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from math import inf
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import safetensors.numpy
@@ -15,6 +15,13 @@ from model.constants import KNOWN_FILE
 from model.errors import BundleError
 from model.utils import Ids, joint_of, main_script
 
+_TENSORS = {
+    "hashes": np.uint64,
+    "counts": np.uint16,
+    "label_ids": np.uint16,
+    "gains": np.float16,
+    "outliers": np.uint64,
+}
 _UNLISTED = 0.03  # how often a name is taken to be met under a label that does not list it
 _LENIENCY = 2.0  # logits; what a full name gains in familiarity of which half the words are listed
 _SHARE_OF_BEGINNING = 0.5  # of a beginning's gain: it may be the family name, or a part of another
@@ -84,24 +91,19 @@ class Lexicon:
         """
         if KNOWN_FILE not in bundle.files:
             return cls.build((), np.zeros(0, dtype=np.int64), np.zeros(0))
-        try:
-            tensors = safetensors.numpy.load(bundle.files[KNOWN_FILE])
-            hashes = tensors["hashes"].astype(np.uint64)
-            counts = tensors.get("counts", np.zeros(len(hashes))).astype(np.int64)
-            label_ids, gains, outliers = (tensors.get(key, np.zeros(0)) for key in ("label_ids", "gains", "outliers"))
-        except (SafetensorError, KeyError, ValueError):
-            raise BundleError(f"{KNOWN_FILE} cannot be read; train or copy the bundle again.") from None
+        hashes, counts, label_ids, gains, outliers = _read_tensors(bundle.files[KNOWN_FILE])
+        if not len(counts):  # of a bundle from before
+            counts = np.zeros(len(hashes), dtype=np.uint16)
         if not (
             all((ordered[1:] > ordered[:-1]).all() for ordered in (hashes, outliers))
             and len(counts) == len(hashes)
-            and (counts >= 0).all()
-            and counts.sum() == len(label_ids) == len(gains)
+            and counts.sum(dtype=np.int64) == len(label_ids) == len(gains)
             and (label_ids < len(bundle.metadata.labels)).all()
-            and np.isfinite(gains).all()
+            and ((gains >= 0) & np.isfinite(gains)).all()
         ):
             raise BundleError(f"{KNOWN_FILE} does not list labels by name; train or copy the bundle again.")
-        ends, label_ids, gains = np.cumsum(counts), label_ids.astype(np.intp), gains.astype(np.float64)
-        return cls(hashes, ends, label_ids, gains, outliers.astype(np.uint64))
+        ends = np.cumsum(counts, dtype=np.int64)
+        return cls(hashes, ends, label_ids.astype(np.intp), gains.astype(np.float64), outliers)
 
     def __contains__(self, name: str) -> bool:
         return self._find(name) is not None
@@ -143,6 +145,22 @@ class Lexicon:
 
     def _find(self, name: str) -> int | None:
         return _find(self._hashes, name)
+
+
+def _read_tensors(content: bytes) -> list[NDArray[Any]]:
+    """Return the tensors of KNOWN_FILE in the order of _TENSORS, empty ones for those that an older bundle lacks.
+
+    Raises:
+        BundleError: it cannot be read, lacks hashes, or a tensor is of another type or shape.
+    """
+    try:
+        tensors = {key: np.zeros(0, dtype) for key, dtype in _TENSORS.items()} | safetensors.numpy.load(content)
+    except SafetensorError:
+        tensors = {}
+    found = [tensors[key] for key, dtype in _TENSORS.items() if key in tensors and tensors[key].dtype == dtype]
+    if len(found) < len(_TENSORS) or any(tensor.ndim != 1 for tensor in found) or not len(found[0]):
+        raise BundleError(f"{KNOWN_FILE} cannot be read; train or copy the bundle again.")
+    return found
 
 
 def _find(hashes: NDArray[np.uint64], text: str) -> int | None:

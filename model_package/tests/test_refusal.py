@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import safetensors.numpy
+from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from model.artifacts import Bundle, read_bundle, write_bundle
@@ -112,6 +113,15 @@ FILES: dict[str, Callable[[Bundle], Mapping[str, bytes]]] = {
     "known names of other labels": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, label_ids=1000)},
     "known names that gain infinitely": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, gains=np.inf)},
     "known names with more labels than there are": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, counts=2)},
+    "known names that cost": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, gains=-1)},
+    "known names in a table": lambda bundle: {KNOWN_FILE: _cast_lexicon(bundle, "hashes", lambda x: x[:, None])},
+    "labels of known names in a table": lambda bundle: {
+        KNOWN_FILE: _cast_lexicon(bundle, "label_ids", lambda x: x[:, None])
+    },
+    "labels of known names as truths": lambda bundle: {KNOWN_FILE: _cast_lexicon(bundle, "label_ids", lambda x: x > 0)},
+    "gains of known names as counts": lambda bundle: {
+        KNOWN_FILE: _cast_lexicon(bundle, "gains", lambda x: x.view(np.uint16))
+    },
 }
 
 
@@ -120,6 +130,11 @@ def _edit_lexicon(bundle: Bundle, **values: float) -> bytes:
     for key, value in values.items():
         tensors[key][0] = value
     return safetensors.numpy.save(tensors)
+
+
+def _cast_lexicon(bundle: Bundle, key: str, cast: Callable[[NDArray[Any]], NDArray[Any]]) -> bytes:
+    tensors = safetensors.numpy.load(bundle.files[KNOWN_FILE])
+    return safetensors.numpy.save(tensors | {key: np.ascontiguousarray(cast(tensors[key]))})
 
 
 def _other_labels(bundle: Bundle) -> ClassifierConfig:
