@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.data.corpus import build_dataset
 from model.data.manifest import Manifest, Refused, SourceRecord
-from model.data.splitting import split_dataset
+from model.data.splitting import Split, split_dataset
 from model.pipeline.drift.change import Change
 from model.pipeline.drift.findings import Finding
 from model.pipeline.drift.incumbent import Incumbent
@@ -94,6 +95,13 @@ def test_honest_names_pass_every_check(incumbent: Incumbent) -> None:
         *check_labelling(change, incumbent, []),
     ]
     assert not _sentences(findings)
+
+
+def test_the_champion_does_not_look_up_names_that_it_was_not_trained_on(incumbent: Incumbent, split: Split) -> None:
+    listed = np.exp(incumbent.predictor.log_probs(split.test.names))
+    assert (incumbent.probabilities(split.test.names) != listed).any()
+    truth = np.arange(len(split.test)), split.test.label_ids
+    assert incumbent.probabilities(split.test.names)[truth].mean() < listed[truth].mean()
 
 
 def test_the_first_names_of_all_are_compared_with_nothing() -> None:

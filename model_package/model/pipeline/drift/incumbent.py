@@ -40,10 +40,10 @@ class Incumbent:
         return {label: i for i, label in enumerate(self.predictor.labels)}
 
     def probabilities(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return the probability of each label (N, L)."""
-        return np.exp(self.predictor.log_probs(names))
+        """Return the probability of each label (N, L), of names that it was not trained on as of those that are new."""
+        return np.exp(self.predictor.log_probs(names, lexicon=False))
 
     def share_unfamiliar(self, names: Sequence[str]) -> float:
         """Return the share of names that it would abstain from, 5% of what it was validated on."""
         threshold = self.predictor.metadata.abstention_threshold
-        return float((self.predictor.familiarity(names) < threshold).mean())
+        return float((self.predictor.familiarity(names, lexicon=False) < threshold).mean())
