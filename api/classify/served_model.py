@@ -120,7 +120,8 @@ def _check(predictor: Predictor) -> None:
         raise BundleError(f"{ONNX_FILE} cannot be run: {type(error).__name__}.") from error
     if singles.shape != (len(probes), len(predictor.labels)):
         raise BundleError(f"{ONNX_FILE} does not answer with one number a label.")
-    if not np.isfinite(singles).all() or not np.isfinite(familiarity).all():
+    judges_familiarity = predictor.metadata.schema_version > 1  # before, every name was familiar: infinitely so
+    if not np.isfinite(singles).all() or (judges_familiarity and not np.isfinite(familiarity).all()):
         raise BundleError(f"{ONNX_FILE} answers with what is no number.")
     if not np.allclose(singles, batch, atol=1e-3):
         raise BundleError(f"{ONNX_FILE} answers names together otherwise than one by one.")

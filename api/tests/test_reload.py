@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from api.classify.bundle_state import read_state
-from api.tests.conftest import metric_sum, start, stop, until
+from api.tests.conftest import ROOT, metric_sum, start, stop, until
 from model.artifacts import read_bundle, write_bundle
 from model.errors import StoreError
 from model.prediction import Predictor
 from model.registry.store import Store
 
 NAMES = ["Jordan", "Kowalska", "Baragan", "Dirini"]
+OLD = ROOT / "model_package" / "tests" / "bundle_of_schema_1"
 
 
 def _variant(bundle: Path, target: Path, temperature: float, version: str) -> Path:
@@ -88,6 +89,16 @@ def test_a_damaged_champion_is_refused_and_the_old_one_goes_on(store: Store, tmp
     until(lambda: metric_sum(server.client, "model_bundle_refused ") == 0)
     assert stop(server) == 0
     assert "does not match the hash" in (tmp_path / "log").read_text()
+
+
+def test_a_store_goes_back_to_a_bundle_of_the_schema_before(store: Store, tmp_path: Path) -> None:
+    server, old = start(store.path, tmp_path / "log"), store.add(OLD).version
+    store.promote(old, instead_of="a" * 12)
+    until(lambda: served_version(server.client) == old)
+    assert server.client.post("/get_prediction", json={"name": "Kowalski"}).json()["predictions"][0] == "Alpha"
+    answer = server.client.post("/v1/predict", json={"names": ["Kowalski"], "abstain": True}).json()
+    assert answer["predictions"][0]["labels"][0] == "Alpha"
+    assert stop(server) == 0
 
 
 def test_a_bundle_trained_anew_in_its_place_is_served(bundle: Path, tmp_path: Path) -> None:
