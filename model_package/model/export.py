@@ -44,8 +44,8 @@ from model.errors import BundleError, ConfigError, ParityError
 from model.evaluation.metrics import evaluate
 from model.evaluation.report import build_report
 from model.explain.similar_names import build_index
-from model.frames import unframe
 from model.lexicon import Lexicon
+from model.name_reader import NameReader
 from model.networks.inference import compute_outputs
 from model.networks.modules import LinearNetwork
 from model.onnx_network import OnnxClassifier
@@ -69,7 +69,6 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         WEIGHTS_FILE: safetensors.torch.save(result.classifier.state_dict()),
         ONNX_FILE: onnx,
         SIMILAR_FILE: build_index(split.train.labels, split.train.names, split.train.label_ids),
-        KNOWN_FILE: _build_lexicon(split, result.training_config).to_bytes(),
     }
     logits = result.validation_outputs[:, :-1]
     names = _names_to_recognise(split)
@@ -96,6 +95,7 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         data=data,
         libraries=_library_versions(),
     )
+    files[KNOWN_FILE] = _build_lexicon(split, result.training_config, NameReader(metadata)).to_bytes()
     predictor = Predictor(Bundle(metadata, files))
     metadata = metadata.model_copy(update={"metrics": _held_out_metrics(predictor, split)})
     write_bundle(
@@ -121,8 +121,8 @@ def _compute_familiarity(result: TrainingResult, names: Sequence[str]) -> NDArra
     return compute_outputs(result.classifier, sequences, result.config.n_outputs)[:, -1]
 
 
-def _build_lexicon(split: Split, config: SamplingConfig) -> Lexicon:
-    """Return the lexicon of everything that the data lists, held out or not.
+def _build_lexicon(split: Split, config: SamplingConfig, reader: NameReader) -> Lexicon:
+    """Return the lexicon of everything that the data lists, held out or not, as names are read when they are looked up.
 
     Names and their variants are met as often as training would see them.
     """
@@ -133,10 +133,10 @@ def _build_lexicon(split: Split, config: SamplingConfig) -> Lexicon:
     parts += [(part.all_variants(), share * config.variants) for part, share in parts]
     parts = [(part, share) for part, share in parts if len(part)]
     return Lexicon.build(
-        [name for part, _ in parts for name in part.names],
+        [unmark(reader.read_normalized(name)) for part, _ in parts for name in part.names],
         np.concatenate([part.label_ids for part, _ in parts]),
         np.concatenate([share * part.weights(config.emphasis) for part, share in parts]),
-        [unmark(unframe(text)) for texts in split.outliers for text in texts],
+        [unmark(reader.read_normalized(text)) for texts in split.outliers for text in texts],
     )
 
 

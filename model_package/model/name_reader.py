@@ -30,7 +30,11 @@ class NameReader:
         """
         if _REPLACEMENT in name:
             raise InvalidNameError("A letter of the name is lost: it holds the replacement character U+FFFD.")
-        text = unframe(normalize(name))
+        return self.read_normalized(normalize(name))
+
+    def read_normalized(self, name: str) -> str:
+        """Return what `read` does, of a name that is normalized."""
+        text = unframe(name)
         if self.known.issuperset(text):
             return text
         if self._one_script:

@@ -130,7 +130,7 @@ class Predictor:
         columns = (best.tolist(), np.take_along_axis(log_probs, best, axis=1).tolist(), outputs[:, -1].tolist())
         return [
             self._predict_from(label_ids, row, self._compare(text, familiarity))
-            if self._reader.is_readable(text, ids)
+            if self._is_readable(text, ids)
             else Prediction((), (), "unknown characters")
             for text, ids, label_ids, row, familiarity in zip(texts, sequences, *columns, strict=True)
         ]
@@ -198,12 +198,12 @@ class Predictor:
     def _compare(self, text: str, familiarity: float, *, lexicon: bool = True) -> float:
         """Return a familiarity that can be compared with the threshold, whatever the script and length of the text."""
         threshold = self.metadata.abstention_threshold
-        known = self._reader.known
-        if not known.issuperset(text) and any(c not in known and not is_letter(c) for c in text):
-            return min(familiarity, threshold - 1)  # digits or symbols that no training name holds
+        known, folded = self._reader.known, unmark(text)
+        is_strange = not known.issuperset(text) and any(c not in known and not is_letter(c) for c in text)
+        if is_strange and not (lexicon and folded in self._lexicon):
+            return min(familiarity, threshold - 1)  # digits or symbols that next to no training name holds
         if offsets := self.metadata.familiarity_offsets.get(main_script(text)):
             familiarity -= offsets[length_class(len(text))]
-        folded = unmark(text)
         if lexicon and self._lexicon.lists_as_outlier(folded):
             return min(familiarity, threshold - 1)
         if lexicon and threshold > familiarity >= threshold - self._lexicon.leniency(folded):
@@ -213,7 +213,7 @@ class Predictor:
     def _predict_one(self, text: str, top_k: int) -> Prediction:
         """Return what `predict` does under the natural prior; on the few numbers of one row, Python outruns numpy."""
         ids = self._reader.encode(text)
-        if not self._reader.is_readable(text, ids):
+        if not self._is_readable(text, ids):
             return Prediction((), (), "unknown characters")
         *logits, familiarity = self._compute_outputs([text], [ids])[0].tolist()
         best = sorted(range(len(logits)), key=logits.__getitem__, reverse=True)[:top_k]
@@ -221,6 +221,10 @@ class Predictor:
         log_total = log(sum([exp((logit - largest) / temperature) for logit in logits]))
         log_probs = [(logits[i] - largest) / temperature - log_total for i in best]
         return self._predict_from(best, log_probs, self._compare(text, familiarity))
+
+    def _is_readable(self, text: str, ids: Sequence[int]) -> bool:
+        """Tell whether enough of a text's characters are known, or else the lexicon knows labels of it."""
+        return self._reader.is_readable(text, ids) or any(len(found) for found, _ in self._lexicon.gains(unmark(text)))
 
     def _predict_from(self, label_ids: list[int], log_probs: list[float], familiarity: float) -> Prediction:
         abstained: Abstention | None = None if familiarity >= self.metadata.abstention_threshold else "unfamiliar"

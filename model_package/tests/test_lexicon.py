@@ -17,19 +17,21 @@ from model.training import TrainingResult
 from model.utils import fold
 
 LISTED = "Kabo"  # the network takes it for a name of Gamma
+UNUSUAL = ("Dr Kabu", "Kabu (note)", "Kabu, Bo", "St. Bo's Kabu", "Kabu 7", "7#", "Ωkabu", "佐藤", "'kabu'")
 
 
 @pytest.fixture(scope="module")
 def predictor(
     tmp_path_factory: pytest.TempPathFactory, result: TrainingResult, split: Split, exported: Path
 ) -> Predictor:
-    """Answers by a network that never saw LISTED, which is listed under Alpha alone."""
+    """Answers by a network that never saw LISTED and UNUSUAL, which are listed under Alpha alone."""
+    names = tuple(map(fold, (LISTED, *UNUSUAL)))
     train = replace(
         split.train,
-        names=(*split.train.names, fold(LISTED)),
-        spellings=(*split.train.spellings, fold(LISTED)),
-        label_ids=np.append(split.train.label_ids, split.train.labels.index("Alpha")),
-        ranks=np.append(split.train.ranks, np.inf),
+        names=(*split.train.names, *names),
+        spellings=(*split.train.spellings, *names),
+        label_ids=np.append(split.train.label_ids, [split.train.labels.index("Alpha")] * len(names)),
+        ranks=np.append(split.train.ranks, [np.inf] * len(names)),
     )
     folder = tmp_path_factory.mktemp("listed")
     save_bundle(folder, result, replace(split, train=train), read_bundle(exported).metadata.data)
@@ -41,6 +43,18 @@ def test_a_listed_name_has_its_label_where_the_network_would_guess(predictor: Pr
     assert predictor.predict([spelling, "Tadi"], top_k=1)[0].labels == ("Alpha",)
     assert predictor.predict([spelling], top_k=1)[0].labels == ("Alpha",)
     assert predictor.log_probs([spelling], lexicon=False).argmax() == predictor.labels.index("Gamma")
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_a_listed_name_is_known_whatever_it_is_written_with(predictor: Predictor, name: str) -> None:
+    by_network = predictor.log_probs([name], lexicon=False)[0, predictor.labels.index("Alpha")]
+    for prediction in (predictor.predict([name])[0], predictor.predict([name, "Tadi"])[0]):
+        assert prediction.abstained is None
+        assert prediction.log_probs[prediction.labels.index("Alpha")] > by_network
+
+
+def test_what_cannot_be_read_and_is_not_listed_has_no_label(predictor: Predictor) -> None:
+    assert {p.abstained for p in predictor.predict(["鈴木", "8#"])} == {"unknown characters"}
 
 
 def test_words_of_a_full_name_count_when_the_whole_is_not_listed(predictor: Predictor) -> None:
