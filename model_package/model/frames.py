@@ -46,14 +46,14 @@ _BARE_INITIAL = re.compile("[bcdfghjklmnpqrstvwxz]")
 
 
 def unframe(text: str) -> str:
-    """Return what a normalized text holds besides such a frame; all of it if that leaves no letters."""
+    """Return what a normalized text holds besides such a frame; titles and suffixes too if they alone have letters."""
     if text.isalpha() and text.isascii():
         return text
     bare = _unwrap(text)
     parts = [words for part in bare.split(",") if (words := _words(part))]
     words = _strip_initials([word for part in (*reversed(parts[:2]), *parts[2:]) for word in part])
     found = _HONORIFICS.sub("", " ".join(words)).strip()
-    return found if any(map(str.isalpha, found)) else text
+    return next((rest for rest in (found, bare) if any(map(str.isalpha, rest))), text)
 
 
 def _unwrap(text: str) -> str:

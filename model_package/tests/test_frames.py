@@ -41,6 +41,9 @@ def test_a_frame_falls_away(framed: str) -> None:
         ("King, Martin Luther, Jr.", "martin luther king"),
         ("佐藤様", "佐藤"),
         ("김철수 씨", "김철수"),
+        ('"Pe"', "pe"),
+        ("Mag*", "mag"),
+        ("Ing (note)", "ing"),
     ],
 )
 def test_what_stands_around_a_full_name_falls_away(name: str, bare: str) -> None:
