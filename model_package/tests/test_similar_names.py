@@ -171,6 +171,12 @@ def test_the_predicted_label_or_a_given_one_is_searched(predictor: Predictor, ex
         similar(predictor, index, "名")
 
 
+def test_a_name_is_searched_as_it_is_read(predictor: Predictor, exported: Path, split: Split) -> None:
+    index, bare = SimilarNames.load(exported), split.train.names[0]
+    for name in (f"Dr. {bare}", f"{bare}, Jr.", f'"{bare}"'):
+        assert similar(predictor, index, name, split.train.labels[0], 1).neighbours == (Neighbour(bare, 1.0),)
+
+
 def test_a_bundle_without_an_index_or_with_one_of_other_labels_is_refused_in_a_sentence(bundle: Path) -> None:
     old = read_bundle(bundle)
     write_bundle(bundle, old.metadata, {**old.files, SIMILAR_FILE: build_index(["A"], ["ab"], np.array([0]))})

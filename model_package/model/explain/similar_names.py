@@ -45,7 +45,7 @@ class Neighbourhood:
 def similar(
     predictor: Predictor, index: "SimilarNames", name: str, label: str | None = None, n: int = DEFAULT_NEIGHBOURS
 ) -> Neighbourhood:
-    """Return the n nearest training names of a label, or of the most probable one.
+    """Return the n training names of a label, or of the most probable one, that are nearest to a name as it is read.
 
     Raises:
         InvalidNameError: the name is empty or too long, or a label is to be predicted from no known character.
@@ -54,7 +54,7 @@ def similar(
     """
     if label is None:
         label = predictor.predict_label(name)
-    return Neighbourhood(label, tuple(index.nearest(name, label, n)))
+    return Neighbourhood(label, tuple(index.nearest(predictor.read(name), label, n)))
 
 
 def build_index(labels: Sequence[str], names: Sequence[str], label_ids: Ids) -> bytes:
