@@ -65,10 +65,12 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
     """
     onnx = export_onnx(result.classifier)
     check_parity(result, onnx, split.test.spellings)
+    reader = NameReader(result.characters, tuple(result.scripts))
     files = {
         WEIGHTS_FILE: safetensors.torch.save(result.classifier.state_dict()),
         ONNX_FILE: onnx,
         SIMILAR_FILE: build_index(split.train.labels, split.train.names, split.train.label_ids),
+        KNOWN_FILE: _build_lexicon(split, result.training_config, reader).to_bytes(),
     }
     logits = result.validation_outputs[:, :-1]
     names = _names_to_recognise(split)
@@ -76,7 +78,7 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
     label_weights = _label_weights(split.train, result.training_config.emphasis)
     metadata = BundleMetadata(
         schema_version=SCHEMA_VERSION,
-        version=sha256(files[WEIGHTS_FILE]).hexdigest()[:12],
+        version=sha256(files[WEIGHTS_FILE] + files[KNOWN_FILE]).hexdigest()[:12],  # both decide what is answered
         created_at=datetime.now(UTC).replace(microsecond=0),
         git_commit=find_commit(),
         architecture=result.config.architecture,
@@ -95,7 +97,6 @@ def save_bundle(directory: Path, result: TrainingResult, split: Split, data: Dat
         data=data,
         libraries=_library_versions(),
     )
-    files[KNOWN_FILE] = _build_lexicon(split, result.training_config, NameReader(metadata)).to_bytes()
     predictor = Predictor(Bundle(metadata, files))
     metadata = metadata.model_copy(update={"metrics": _held_out_metrics(predictor, split)})
     write_bundle(

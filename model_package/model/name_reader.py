@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from model.artifacts import BundleMetadata
 from model.constants import FIRST_CHARACTER_ID, UNKNOWN_ID
 from model.errors import InvalidNameError
 from model.frames import unframe
@@ -14,11 +13,12 @@ _REPLACEMENT = "\ufffd"
 class NameReader:
     """How names become the token ids of one bundle."""
 
-    def __init__(self, metadata: BundleMetadata) -> None:
-        self.vocabulary: Mapping[str, int] = build_vocabulary(metadata.characters, tuple(metadata.scripts))
+    def __init__(self, characters: Sequence[str], scripts: Sequence[str]) -> None:
+        """Take the characters and scripts in the order of their token ids."""
+        self.vocabulary: Mapping[str, int] = build_vocabulary(characters, scripts)
         self.known = frozenset(self.vocabulary)
-        self._one_script = not metadata.scripts
-        self._script_ids = _script_ids(metadata)
+        self._one_script = not scripts
+        self._script_ids = _script_ids(characters, scripts)
 
     def read(self, name: str) -> str:
         """Return a name as the network reads it: normalized, without frame and without marks it does not know.
@@ -70,8 +70,8 @@ class NameReader:
         return max(set(found), key=found.count) if found else -1
 
 
-def _script_ids(metadata: BundleMetadata) -> list[int]:
+def _script_ids(characters: Sequence[str], scripts: Sequence[str]) -> list[int]:
     """Return the number of the script of each token id, or -1."""
-    numbers = {script: number for number, script in enumerate(metadata.scripts)}
-    of_characters = [numbers.get(script_of(character), -1) for character in metadata.characters]
+    numbers = {script: number for number, script in enumerate(scripts)}
+    of_characters = [numbers.get(script_of(character), -1) for character in characters]
     return [*[-1] * FIRST_CHARACTER_ID, *of_characters, *numbers.values()]

@@ -48,7 +48,7 @@ class Predictor:
         self.metadata: BundleMetadata = bundle.metadata
         self.labels = bundle.metadata.labels
         self.n_parameters = bundle.n_parameters
-        self._reader = NameReader(bundle.metadata)
+        self._reader = NameReader(bundle.metadata.characters, tuple(bundle.metadata.scripts))
         self.vocabulary = self._reader.vocabulary
         self._foreign = _foreign_labels(bundle.metadata)
         # most names are in a script of all labels, whose letters come first

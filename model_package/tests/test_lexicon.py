@@ -57,6 +57,12 @@ def test_what_cannot_be_read_and_is_not_listed_has_no_label(predictor: Predictor
     assert {p.abstained for p in predictor.predict(["鈴木", "8#"])} == {"unknown characters"}
 
 
+def test_another_lexicon_is_another_version(predictor: Predictor, exported: Path) -> None:
+    same_weights = read_bundle(exported)
+    assert predictor.metadata.temperature == same_weights.metadata.temperature
+    assert predictor.metadata.version != same_weights.metadata.version
+
+
 def test_words_of_a_full_name_count_when_the_whole_is_not_listed(predictor: Predictor) -> None:
     alone, listed = (predictor.log_probs(["Tado Kabo"], lexicon=flag)[0] for flag in (False, True))
     alpha = predictor.labels.index("Alpha")
