@@ -44,6 +44,6 @@ class Incumbent:
         return np.exp(self.predictor.log_probs(names, lexicon=False))
 
     def share_unfamiliar(self, names: Sequence[str]) -> float:
-        """Return the share of names that it would abstain from, 5% of what it was validated on."""
+        """Return the share of names that it would abstain from if no list held them."""
         threshold = self.predictor.metadata.abstention_threshold
         return float((self.predictor.familiarity(names, lexicon=False) < threshold).mean())
