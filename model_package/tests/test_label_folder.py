@@ -128,6 +128,16 @@ def test_what_is_ignored_is_named_where_nothing_else_is_there(lists: Path) -> No
         load_corpus(lists)
 
 
+def test_what_is_ignored_beside_the_names_is_named_too(lists: Path) -> None:
+    (lists.parent / "outliers").mkdir()
+    (lists.parent / "outliers" / "words.csv").touch()
+    (lists.parent / "variants").write_text("Rossi\tRosi\n")
+    (lists.parent / "given_names").symlink_to(lists / "nowhere")
+    warned = load_corpus(lists).warnings
+    names = ("given_names", "words.csv", "variants")
+    assert [f"{name} is ignored" in warning for name, warning in zip(names, warned, strict=True)] == [True] * 3
+
+
 def test_a_link_that_leads_nowhere_is_told(lists: Path) -> None:
     (lists / "Lost.txt").symlink_to(lists / "nowhere")
     with pytest.raises(DataError, match=r"Lost.txt cannot be read: No such file"):

@@ -21,7 +21,14 @@ from model.constants import (
     OUTLIER_FOLDER,
     VARIANT_FOLDER,
 )
-from model.data.label_folder import FolderNames, read_files, read_folder, read_strings, read_variants
+from model.data.label_folder import (
+    FolderNames,
+    describe_ignored,
+    read_files,
+    read_folder,
+    read_strings,
+    read_variants,
+)
 from model.errors import DataError
 from model.utils import Ids, main_script, unmark
 
@@ -279,6 +286,7 @@ def _build_corpus(folder: Path, found: FolderNames, reading: Reading) -> Corpus:
     if folder.resolve().name in FOLDERS_BESIDE:  # they do not stand beside themselves
         return Corpus(names, warnings=warnings)
     beside = folder.resolve().parent
+    warnings += tuple(sentence for name in FOLDERS_BESIDE for sentence in describe_ignored(beside / name))
     given = _load_given(beside / GIVEN_FOLDER, names.labels, small, reading)
     known = {*names.names, *(given.names if given else ())}
     outliers = tuple(sorted(read_strings(beside / OUTLIER_FOLDER) - known))

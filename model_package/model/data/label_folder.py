@@ -127,7 +127,9 @@ def describe_no_folder(path: Path) -> str:
 
 
 def describe_ignored(folder: Path) -> tuple[str, ...]:
-    """Return a sentence for each entry of a folder that is not read."""
+    """Return a sentence for each entry of a folder that is not read, or for what stands in the place of a folder."""
+    if not folder.is_dir():
+        return (f"{folder} is ignored: it is no folder.",) if folder.exists() or folder.is_symlink() else ()
     read = set(label_files(folder))
     ignored = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and path not in read]
     sentences = [_describe_ignored(path) for path in islice(ignored, _MAX_SHOWN)]
