@@ -10,6 +10,7 @@ from pathlib import Path
 from model.constants import MAX_LABEL_LENGTH
 from model.data.line_checks import Fault, find_suspicion, holds_separator_or_digit, is_header
 from model.errors import DataError, InvalidNameError
+from model.frames import unframe
 from model.utils import normalize, unmark
 
 _MAX_SHOWN = 20  # entries that are named one by one
@@ -23,7 +24,7 @@ AS_IS = "--as-is takes every line as a name"
 class FolderNames:
     """The names of each file by label, with duplicates, in file order, and what a person should know.
 
-    `spellings` are normalized, `names` are folded.
+    `spellings` are normalized and without frame, as names are read that are to be answered; `names` are folded, too.
     """
 
     names: dict[str, list[str]]
@@ -81,7 +82,9 @@ def read_files(folder: Path, *, as_is: bool = False) -> FolderNames:
 
 def read_strings(folder: Path) -> set[str]:
     """Return the folded strings of all `*.txt` of a folder that need not be there, whatever they look like."""
-    return {text for path in label_files(folder) for text in _read_file(path).names}
+    return {
+        unmark(_normalize_line(path, number, line)) for path in label_files(folder) for number, line in _lines(path)
+    }
 
 
 def read_variants(folder: Path) -> dict[str, list[tuple[str, str]]]:
@@ -96,7 +99,7 @@ def read_variants(folder: Path) -> dict[str, list[tuple[str, str]]]:
 def _read_pair(path: Path, number: int, line: str) -> tuple[str, str]:
     if line.count("\t") != 1:
         raise DataError(f"{path}, line {number}: a line holds a name, one tab, and another spelling of the name.")
-    name, variant = (_normalize_line(path, number, cell) for cell in line.split("\t"))
+    name, variant = (unframe(_normalize_line(path, number, cell)) for cell in line.split("\t"))
     return unmark(name), variant
 
 
@@ -156,7 +159,7 @@ def _read_file(path: Path) -> _LabelFile:
     if not is_label(path.stem):
         raise DataError(f"{path}: a label is 1 to {MAX_LABEL_LENGTH} printable characters without spaces around them.")
     lines = list(_lines(path))
-    spellings = [_normalize_line(path, number, line) for number, line in lines]
+    spellings = [unframe(_normalize_line(path, number, line)) for number, line in lines]
     suspicions = [(number, fault) for number, line in lines if (fault := find_suspicion(line))]
     if lines and is_header(lines[0][1]):
         suspicions.insert(0, (lines[0][0], Fault.HEADER))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from model.data.manifest import Manifest
 from model.data.snapshots import NAMES_FOLDER, read_parts
+from model.frames import unframe
 from model.utils import fold
 
 Names = Mapping[str, Mapping[str, str]]
@@ -41,7 +42,7 @@ class Change:
 def read_names(snapshot: Path | None) -> Names:
     """Return the names of a snapshot; of none, none. Raises DataError if it is damaged."""
     parts = read_parts(snapshot)[NAMES_FOLDER]
-    return {label: {fold(line): line for line in lines} for label, lines in parts.items()}
+    return {label: {unframe(fold(line)): line for line in lines} for label, lines in parts.items()}
 
 
 def _missing(names: Mapping[str, str], known: Mapping[str, str]) -> list[str]:
