@@ -134,6 +134,17 @@ def test_variants_of_test_names_are_a_slice() -> None:
     assert found.label_ids.tolist() == split.test.label_ids.tolist()
 
 
+def test_listed_outliers_are_seen_as_they_are_read_and_never_one_that_is_a_variant() -> None:
+    split = replace(split_corpus(Corpus(NAMES), seed=0), outliers=(("dr. mouse", "house (old)"), (), ()))
+    split = replace(split, train=replace(split.train, variants=(("house",), *((),) * (len(split.train) - 1))))
+    characters = tuple(sorted({*LETTERS, *"xyzmouserd.()", " "}))
+    sampler = BatchSampler(split, characters, SamplingConfig(batch_size=16, character_dropout=0))
+    _, others = _read(sampler, characters)
+    assert "mouse" in others
+    assert not any("dr." in text or "(" in text or text == "house" for text in others)
+    assert 0.2 < np.mean([" " in text for text in others if "mouse" in text or "house" in text]) < 0.7
+
+
 def test_outliers_held_out_are_never_trained_on(corpus_split: Split) -> None:
     characters = tuple(sorted({*LETTERS, *"wxyzhouserm", " "}))
     sampler = BatchSampler(corpus_split, characters, SamplingConfig(batch_size=16, character_dropout=0))

@@ -17,6 +17,7 @@ from model.training import TrainingResult
 from model.utils import fold
 
 LISTED = "Kabo"  # the network takes it for a name of Gamma
+VARIANT = "Qabou"  # of LISTED
 UNUSUAL = ("Dr Kabu", "Kabu (note)", "Kabu, Bo", "St. Bo's Kabu", "Kabu 7", "7#", "Ωkabu", "佐藤", "'kabu'")
 
 
@@ -32,10 +33,19 @@ def predictor(
         spellings=(*split.train.spellings, *names),
         label_ids=np.append(split.train.label_ids, [split.train.labels.index("Alpha")] * len(names)),
         ranks=np.append(split.train.ranks, [np.inf] * len(names)),
+        variants=(*split.train.variants, (fold(VARIANT),), *((),) * len(UNUSUAL)),
     )
     folder = tmp_path_factory.mktemp("listed")
     save_bundle(folder, result, replace(split, train=train), read_bundle(exported).metadata.data)
     return Predictor.load(folder)
+
+
+def _gain(predictor: Predictor, name: str) -> float:
+    """Return how much the lexicon adds to the log-odds of Alpha."""
+    alpha = predictor.labels.index("Alpha")
+    shares = [np.exp(predictor.log_probs([name], lexicon=flag)[0, alpha]) for flag in (True, False)]
+    listed, alone = (np.log(share / (1 - share)) for share in shares)
+    return float(listed - alone)
 
 
 @pytest.mark.parametrize("spelling", [LISTED, LISTED.upper(), "Kabó", f"Dr. {LISTED}"])
@@ -51,6 +61,31 @@ def test_a_listed_name_is_known_whatever_it_is_written_with(predictor: Predictor
     for prediction in (predictor.predict([name])[0], predictor.predict([name, "Tadi"])[0]):
         assert prediction.abstained is None
         assert prediction.log_probs[prediction.labels.index("Alpha")] > by_network
+
+
+def test_a_variant_counts_less_than_its_name(predictor: Predictor) -> None:
+    assert 0 < _gain(predictor, VARIANT) < _gain(predictor, LISTED)
+
+
+def test_a_gain_is_in_nats_whatever_the_temperature(predictor: Predictor) -> None:
+    assert predictor.metadata.temperature != pytest.approx(1, abs=0.05)
+    ((_, gains),) = Lexicon.build([LISTED], np.array([0]), np.ones(1)).gains(LISTED)
+    assert _gain(predictor, LISTED) == pytest.approx(gains[0], rel=0.01)
+
+
+def test_without_the_lexicon_a_listed_name_is_as_familiar_as_another(predictor: Predictor) -> None:
+    strange = [name for name in UNUSUAL if "7" in name]
+    threshold = predictor.metadata.abstention_threshold
+    assert (predictor.familiarity(strange) >= threshold).all()
+    assert (predictor.familiarity(strange, lexicon=False) < threshold).all()
+
+
+def test_a_listed_name_is_familiar_by_the_lexicon_alone(exported: Path, split: Split) -> None:
+    whole = read_bundle(exported)
+    demanding = whole.metadata.model_copy(update={"abstention_threshold": 1000.0})
+    predictor, names = Predictor(replace(whole, metadata=demanding)), split.test.names[:5]
+    assert (predictor.familiarity(names) == 1000).all()
+    assert (predictor.familiarity(names, lexicon=False) < 1000).all()
 
 
 def test_what_cannot_be_read_and_is_not_listed_has_no_label(predictor: Predictor) -> None:

@@ -114,6 +114,8 @@ FILES: dict[str, Callable[[Bundle], Mapping[str, bytes]]] = {
     "known names that gain infinitely": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, gains=np.inf)},
     "known names with more labels than there are": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, counts=2)},
     "known names that cost": lambda bundle: {KNOWN_FILE: _edit_lexicon(bundle, gains=-1)},
+    "known names in no order": lambda bundle: {KNOWN_FILE: _cast_lexicon(bundle, "hashes", lambda x: x[::-1])},
+    "known names of no name": lambda bundle: {KNOWN_FILE: _cut_lexicon(bundle)},
     "known names in a table": lambda bundle: {KNOWN_FILE: _cast_lexicon(bundle, "hashes", lambda x: x[:, None])},
     "labels of known names in a table": lambda bundle: {
         KNOWN_FILE: _cast_lexicon(bundle, "label_ids", lambda x: x[:, None])
@@ -135,6 +137,11 @@ def _edit_lexicon(bundle: Bundle, **values: float) -> bytes:
 def _cast_lexicon(bundle: Bundle, key: str, cast: Callable[[NDArray[Any]], NDArray[Any]]) -> bytes:
     tensors = safetensors.numpy.load(bundle.files[KNOWN_FILE])
     return safetensors.numpy.save(tensors | {key: np.ascontiguousarray(cast(tensors[key]))})
+
+
+def _cut_lexicon(bundle: Bundle) -> bytes:
+    tensors = safetensors.numpy.load(bundle.files[KNOWN_FILE])
+    return safetensors.numpy.save({key: tensor[:0] for key, tensor in tensors.items()})
 
 
 def _other_labels(bundle: Bundle) -> ClassifierConfig:
