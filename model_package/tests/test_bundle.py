@@ -16,6 +16,7 @@ import torch
 
 from model import artifacts
 from model.artifacts import DataIdentity, read_bundle, write_bundle
+from model.calibration import N_LENGTH_CLASSES
 from model.classifier import build_classifier
 from model.constants import KNOWN_FILE, METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
 from model.data.corpus import build_dataset
@@ -223,6 +224,16 @@ def test_what_is_no_name_is_unfamiliar_and_names_mostly_are_not(bundle: Path, sp
     noise = predictor.predict(["xqzkvbnm", "zzzzzz", "qwrtplkjh", "bvcxzmnb"])
     assert [answer.abstained for answer in noise] == ["unfamiliar"] * 4
     assert all(answer.labels for answer in noise)
+
+
+def test_a_name_is_compared_with_those_of_its_script_and_length(bundle: Path) -> None:
+    whole, names = read_bundle(bundle), ["Tarelloni", "Tarellonitarelloni"]
+    offsets = {"LATIN": (*[0.0] * (N_LENGTH_CLASSES - 1), 2.5), "GREEK": (9.0,) * N_LENGTH_CLASSES}
+    plain, other = (
+        Predictor(replace(whole, metadata=whole.metadata.model_copy(update={"familiarity_offsets": found})))
+        for found in ({}, offsets)
+    )
+    assert plain.familiarity(names) - other.familiarity(names) == pytest.approx([0, 2.5])
 
 
 @pytest.fixture(scope="module")

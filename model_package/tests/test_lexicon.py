@@ -22,10 +22,8 @@ UNUSUAL = ("Dr Kabu", "Kabu (note)", "Kabu, Bo", "St. Bo's Kabu", "Kabu 7", "7#"
 
 
 @pytest.fixture(scope="module")
-def predictor(
-    tmp_path_factory: pytest.TempPathFactory, result: TrainingResult, split: Split, exported: Path
-) -> Predictor:
-    """Answers by a network that never saw LISTED and UNUSUAL, which are listed under Alpha alone."""
+def listing(tmp_path_factory: pytest.TempPathFactory, result: TrainingResult, split: Split, exported: Path) -> Path:
+    """A bundle of a network that never saw LISTED and UNUSUAL, which are listed under Alpha alone."""
     names = tuple(map(fold, (LISTED, *UNUSUAL)))
     train = replace(
         split.train,
@@ -37,7 +35,12 @@ def predictor(
     )
     folder = tmp_path_factory.mktemp("listed")
     save_bundle(folder, result, replace(split, train=train), read_bundle(exported).metadata.data)
-    return Predictor.load(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictor(listing: Path) -> Predictor:
+    return Predictor.load(listing)
 
 
 def _gain(predictor: Predictor, name: str) -> float:
@@ -73,19 +76,14 @@ def test_a_gain_is_in_nats_whatever_the_temperature(predictor: Predictor) -> Non
     assert _gain(predictor, LISTED) == pytest.approx(gains[0], rel=0.01)
 
 
-def test_without_the_lexicon_a_listed_name_is_as_familiar_as_another(predictor: Predictor) -> None:
-    strange = [name for name in UNUSUAL if "7" in name]
-    threshold = predictor.metadata.abstention_threshold
-    assert (predictor.familiarity(strange) >= threshold).all()
-    assert (predictor.familiarity(strange, lexicon=False) < threshold).all()
-
-
-def test_a_listed_name_is_familiar_by_the_lexicon_alone(exported: Path, split: Split) -> None:
-    whole = read_bundle(exported)
-    demanding = whole.metadata.model_copy(update={"abstention_threshold": 1000.0})
-    predictor, names = Predictor(replace(whole, metadata=demanding)), split.test.names[:5]
-    assert (predictor.familiarity(names) == 1000).all()
-    assert (predictor.familiarity(names, lexicon=False) < 1000).all()
+@pytest.mark.parametrize(("threshold", "names"), [(1000.0, ["Kabu"]), (-1000.0, [n for n in UNUSUAL if "7" in n])])
+def test_the_lexicon_alone_makes_a_listed_name_familiar(listing: Path, threshold: float, names: list[str]) -> None:
+    """The network would find none familiar, or all; digits that it does not know would be none of a name."""
+    bundle = read_bundle(listing)
+    metadata = bundle.metadata.model_copy(update={"abstention_threshold": threshold})
+    predictor = Predictor(replace(bundle, metadata=metadata))
+    assert (predictor.familiarity(names) >= threshold).all()
+    assert (predictor.familiarity(names, lexicon=False) < threshold).all()
 
 
 def test_what_cannot_be_read_and_is_not_listed_has_no_label(predictor: Predictor) -> None:
