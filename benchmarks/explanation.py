@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.constants import UNKNOWN_ID
-from model.data.corpus import load_dataset
+from model.data.dataset import load_dataset
 from model.data.splitting import split_dataset
 from model.explain.contributions import occlude
 from model.prediction import Predictor

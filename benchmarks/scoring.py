@@ -29,7 +29,7 @@ import torch
 
 from model.artifacts import read_bundle
 from model.constants import ONNX_FILE
-from model.data.corpus import load_dataset
+from model.data.dataset import load_dataset
 from model.export import load_classifier
 from model.onnx_network import OnnxClassifier
 from model.prediction import Predictor

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from model.constants import MAX_NAME_LENGTH
-from model.data.corpus import Dataset, load_dataset
+from model.data.dataset import Dataset, load_dataset
 from model.data.splitting import split_dataset
 from model.explain.contributions import explain
 from model.explain.similar_names import SimilarNames, build_index, similar

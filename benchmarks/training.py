@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from model.classifier import ARCHITECTURES, Shape
 from model.constants import FIRST_CHARACTER_ID
-from model.data.corpus import Corpus, Dataset, load_corpus
+from model.data.corpus import Corpus, load_corpus
+from model.data.dataset import Dataset
 from model.data.splitting import Split, split_corpus
 from model.evaluation.metrics import evaluate
 from model.export import export_onnx

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.constants import METADATA_FILE
-from model.data.corpus import load_dataset
+from model.data.dataset import load_dataset
 from model.utils import Ids
 
 START, END = 1, 2

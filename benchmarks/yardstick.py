@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from model.data.corpus import Dataset, load_dataset
+from model.data.dataset import Dataset, load_dataset
 from model.data.splitting import split_dataset
 from model.evaluation.metrics import evaluate
 from model.training import TrainingConfig

@@ -15,7 +15,7 @@ import pytest
 
 from model.artifacts import DataIdentity
 from model.classifier import Shape
-from model.data.corpus import build_dataset
+from model.data.dataset import build_dataset
 from model.data.splitting import split_dataset
 from model.export import save_bundle
 from model.training import TrainingConfig, train

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from model.data.corpus import load_dataset
+from model.data.dataset import load_dataset
 from model.errors import InvalidNameError
 from model.utils import clean, fold
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from model.data.corpus import load_dataset
+from model.data.dataset import load_dataset
 from model.prediction import Predictor
 
 CHUNK = 256

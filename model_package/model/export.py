@@ -37,7 +37,7 @@ from model.constants import (
 )
 from model.data.batches import SamplingConfig
 from model.data.composition import ORDERS, compose, slices
-from model.data.corpus import Dataset
+from model.data.dataset import Dataset
 from model.data.outliers import held_out_outliers
 from model.data.splitting import Split
 from model.errors import BundleError, ConfigError, ParityError

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from model.classifier import ClassifierConfig, Shape, build_classifier
 from model.constants import MIN_SCRIPT_COUNT
 from model.data.batches import NO_LABEL, Batch, BatchSampler, SamplingConfig
-from model.data.corpus import Dataset
+from model.data.dataset import Dataset
 from model.data.splitting import Split
 from model.errors import ConfigError
 from model.networks.blending import blend

@@ -6,7 +6,7 @@ import pytest
 
 from model.artifacts import DataIdentity
 from model.classifier import Shape
-from model.data.corpus import load_dataset
+from model.data.dataset import load_dataset
 from model.data.splitting import Split, split_dataset
 from model.export import save_bundle
 from model.training import TrainingConfig, TrainingResult, train

@@ -5,7 +5,8 @@ import pytest
 
 from model.data.batches import NO_LABEL, BatchSampler, SamplingConfig
 from model.data.composition import ORDERS, compose, slices
-from model.data.corpus import Corpus, build_dataset
+from model.data.corpus import Corpus
+from model.data.dataset import build_dataset
 from model.data.outliers import draw_phrases, held_out_outliers, keyboard_mashes, random_strings
 from model.data.splitting import Split, split_corpus
 from model.utils import fold

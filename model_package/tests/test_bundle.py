@@ -19,7 +19,7 @@ from model.artifacts import DataIdentity, read_bundle, write_bundle
 from model.calibration import N_LENGTH_CLASSES
 from model.classifier import build_classifier
 from model.constants import KNOWN_FILE, METADATA_FILE, ONNX_FILE, SIMILAR_FILE, WEIGHTS_FILE
-from model.data.corpus import build_dataset
+from model.data.dataset import build_dataset
 from model.data.splitting import Split, split_dataset
 from model.errors import BundleError, InvalidNameError, InvalidTopKError, ParityError
 from model.export import check_parity, export_onnx, find_commit, load_classifier, save_bundle

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.data.corpus import Corpus, Dataset, build_dataset, describe_data, load_corpus, load_dataset
+from model.data.corpus import Corpus, load_corpus
+from model.data.dataset import Dataset, build_dataset, load_dataset
+from model.data.description import describe_data
 from model.data.splitting import split_corpus, split_dataset
 from model.errors import DataError
 

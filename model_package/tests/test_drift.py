@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.data.corpus import build_dataset
+from model.data.dataset import build_dataset
 from model.data.manifest import Manifest, Refused, SourceRecord
 from model.data.splitting import Split, split_dataset
 from model.pipeline.drift.change import Change

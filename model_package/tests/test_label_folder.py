@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from model.__main__ import app
-from model.data.corpus import Reading, describe_data, load_corpus
+from model.data.corpus import Reading, load_corpus
+from model.data.description import describe_data
 from model.data.label_folder import read_folder
 from model.data.line_checks import Fault, find_fault, holds_separator_or_digit
 from model.errors import DataError

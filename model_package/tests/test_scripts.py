@@ -10,7 +10,8 @@ from model.artifacts import DataIdentity
 from model.classifier import Shape
 from model.constants import SIMILAR_FILE
 from model.data.composition import ORDERS, compose, slices
-from model.data.corpus import Corpus, Dataset, build_dataset
+from model.data.corpus import Corpus
+from model.data.dataset import Dataset, build_dataset
 from model.data.splitting import Split, split_corpus
 from model.errors import InvalidNameError
 from model.explain.contributions import explain

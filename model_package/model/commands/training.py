@@ -131,7 +131,8 @@ def validate(
     data: DataFolder, *, as_is: AsIsOption = False, skip_small: SkipSmallOption = False, ranked: RankedOption = None
 ) -> None:
     """Check a folder of names; report counts, duplicates, overlaps and the accuracy that they make possible."""
-    from model.data.corpus import Reading, describe_data
+    from model.data.corpus import Reading
+    from model.data.description import describe_data
 
     reading = Reading(as_is, skip_small, ranked or "auto")
     report = describe_data(find_names(data)[0], reading)

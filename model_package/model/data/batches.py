@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from model.constants import FIRST_CHARACTER_ID, MAX_SEED, UNKNOWN_ID
 from model.data.composition import ORDERS, compose
-from model.data.corpus import Dataset, Ranked
+from model.data.dataset import Dataset, Ranked
 from model.data.outliers import letters_of, training_outliers
 from model.data.splitting import Split
 from model.errors import ConfigError

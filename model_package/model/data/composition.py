@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.constants import MAX_NAME_LENGTH
-from model.data.corpus import Dataset
+from model.data.dataset import Dataset
 from model.data.splitting import Split
 from model.utils import joint_of
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -118,6 +118,13 @@ def is_label(text: str) -> bool:
 def is_notice(path: Path) -> bool:
     """Tell whether a file is one that lies beside lists, such as their licence."""
     return _FIRST_WORD.split(path.stem.casefold(), maxsplit=1)[0] in _NOTICES
+
+
+def check_labels(folder: Path, found: Collection[str], labels: tuple[str, ...]) -> None:
+    """Raise DataError if a folder's file is of another label."""
+    for label in found:
+        if label not in labels:
+            raise DataError(f"{folder / label}.txt: there is no such label; the labels are: {', '.join(labels)}.")
 
 
 def describe_no_folder(path: Path) -> str:

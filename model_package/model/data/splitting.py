@@ -8,7 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from model.data.corpus import Corpus, Dataset
+from model.data.corpus import Corpus
+from model.data.dataset import Dataset
 from model.utils import unmark
 
 _MAX_HELD_OUT = 50_000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.corpus import Dataset
+from model.data.dataset import Dataset
 from model.prediction import Predictor
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from model.artifacts import BundleMetadata
-from model.data.corpus import Dataset
+from model.data.dataset import Dataset
 from model.evaluation.abstention import AbstentionReport, evaluate_abstention
 from model.evaluation.intervals import Interval
 from model.evaluation.model_card import write_card

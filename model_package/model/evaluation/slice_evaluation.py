@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.corpus import Dataset
+from model.data.dataset import Dataset
 from model.errors import DataError
 from model.evaluation.confusion import ConfusedPair, Mistake, confused_pairs, count_confusions, surest_mistakes
 from model.evaluation.intervals import Interval

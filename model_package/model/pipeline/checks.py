@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from model.data.corpus import Dataset, Reading
+from model.data.corpus import Reading
+from model.data.dataset import Dataset
 from model.data.label_folder import read_folder
 from model.data.manifest import Manifest
 from model.data.snapshots import read_manifest

@@ -11,7 +11,8 @@ import numpy as np
 
 from model.artifacts import read_bundle
 from model.constants import ONNX_FILE, PARITY_TOLERANCE, SIMILAR_FILE, WEIGHTS_FILE
-from model.data.corpus import Corpus, Dataset
+from model.data.corpus import Corpus
+from model.data.dataset import Dataset
 from model.data.splitting import split_corpus
 from model.errors import DataError
 from model.evaluation.comparison import Criterion, compare_answers

@@ -4,7 +4,7 @@ import random
 from collections.abc import Collection, Iterator
 from math import sqrt
 
-from model.data.corpus import Dataset
+from model.data.dataset import Dataset
 from model.data.splitting import Split
 from model.pipeline.drift.change import Change
 from model.pipeline.drift.findings import Finding
