@@ -109,7 +109,10 @@ class Lexicon:
         return self._find(name) is not None
 
     def lists_as_outlier(self, text: str) -> bool:
-        """Tell whether a folded text is listed as no name."""
+        """Tell whether a folded text is listed as no name, or all of its words are, and the text not as a name."""
+        words = text.split()
+        if len(words) > 1 and text not in self and all(_find(self._outliers, word) is not None for word in words):
+            return True
         return _find(self._outliers, text) is not None
 
     def leniency(self, name: str) -> float:

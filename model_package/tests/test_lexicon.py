@@ -166,6 +166,16 @@ def test_a_name_may_be_less_familiar_the_more_of_its_words_are_listed() -> None:
     assert lexicon.leniency("xyz") == lexicon.leniency("ann xyz abc") == lexicon.leniency("table ann") == 0
 
 
+def test_a_text_of_words_that_are_no_names_is_none() -> None:
+    names = ["ann", "blue table"]
+    lexicon = Lexicon.build(names, np.array([0, 1]), np.ones(2), ["table", "chair", "not available"])
+    for text in ("table", "table chair", "not available"):
+        assert lexicon.lists_as_outlier(text)
+    for text in ("ann table", "blue table", "table xyz", "not", "available", "chair blue"):
+        assert not lexicon.lists_as_outlier(text)
+    assert lexicon.leniency("ann table chair") == 0
+
+
 def test_an_empty_lexicon_holds_nothing() -> None:
     lexicon = Lexicon.build([], np.zeros(0, dtype=np.int64), np.zeros(0))
     assert "a" not in lexicon

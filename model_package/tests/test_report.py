@@ -12,7 +12,7 @@ from PIL import Image
 from model.artifacts import read_bundle
 from model.calibration import KEPT_NAMES
 from model.data.composition import slices
-from model.data.corpus import Dataset
+from model.data.dataset import Dataset
 from model.data.outliers import held_out_outliers
 from model.data.splitting import Split
 from model.errors import DataError
@@ -156,4 +156,4 @@ def test_the_report_says_how_much_is_refused(report: dict[str, bytes], predictor
     assert abstention["refused_names"]["validation"] < 0.06
     assert abstention["outliers"]["noise"]["n"] == 3
     assert "| noise | 3 | " in report["report/MODEL_CARD.md"].decode()
-    assert f"keep {KEPT_NAMES:.0%} of the validation names" in report["report/MODEL_CARD.md"].decode()
+    assert f"keep {KEPT_NAMES:.1%} of the validation names" in report["report/MODEL_CARD.md"].decode()

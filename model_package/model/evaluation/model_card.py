@@ -145,7 +145,7 @@ def _abstention(abstention: AbstentionReport) -> str:
     return f"""### What it calls unfamiliar
 
 An answer below a familiarity of {abstention.threshold:.2f} comes with the remark that the string is unfamiliar. The \
-threshold was fitted to keep {KEPT_NAMES:.0%} of the validation names; in use, what the data lists, as a name or as \
+threshold was fitted to keep {KEPT_NAMES:.1%} of the validation names; in use, what the data lists, as a name or as \
 none, is not judged by it. AUROC: how often an outlier is less familiar than a test name.
 
 {_table(("strings that are no names", "strings", "AUROC", "called unfamiliar"), rows)}
