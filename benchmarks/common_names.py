@@ -5,14 +5,18 @@ Run `python benchmarks/common_names.py BUNDLE [BUNDLE ...]`; prints Markdown, on
 
 import argparse
 import csv
+from collections import defaultdict
 from pathlib import Path
 
 from model.prediction import Predictor
 from model.utils import fold
 
+LISTS = tuple(Path(__file__).parents[1] / "data" / folder for folder in ("names", "given_names"))
 CORES = Path(__file__).parents[1] / "data" / "cores" / "surnames"
 EVERYDAY = Path(__file__).parents[1] / "data" / "everyday.tsv"
 PEOPLE = Path(__file__).parents[1] / "data" / "people.tsv"
+MORE_PEOPLE = Path(__file__).parents[1] / "data" / "more_people.tsv"
+UNFAMILIAR = Path(__file__).parents[1] / "data" / "unfamiliar.tsv"
 FRAMES = (
     "{}.", '"{}"', "({})", "{}*", "Dr. {}", "Mr {}", "{} Jr.", "J. R. {}", "{}, M.", "{} M", "{} (note)",
     "Prof. Dr. {}",
@@ -69,8 +73,27 @@ def print_everyday(predictors: list[Predictor]) -> None:
     truths = [row[2] for row in marked]
     print_shares(predictors, "everyday surnames with marks", [row[1] for row in marked], truths)
     print_shares(predictors, "the same without", [fold(row[1]) for row in marked], truths)
-    people = read_rows(PEOPLE)
-    print_shares(predictors, "people", [row[1] for row in people], [row[2] for row in people])
+    for title, path in (("people", PEOPLE), ("more people", MORE_PEOPLE)):
+        people = read_rows(path)
+        print_shares(predictors, title, [row[1] for row in people], [row[2] for row in people])
+
+
+def print_unfamiliar(predictors: list[Predictor]) -> None:
+    """Print how many strings of each kind have no label or are unfamiliar, with and without names of the data."""
+    texts: dict[str, list[str]] = defaultdict(list)
+    with UNFAMILIAR.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            texts[row["kind"]].append(row["text"])
+    names = {fold(line) for folder in LISTS for path in folder.glob("*.txt") for line in path.open(encoding="utf-8")}
+    for predictor in predictors:
+        for kind, strings in texts.items():
+            answers = predictor.predict_each(strings, top_k=1)
+            flagged = [isinstance(answer, str) or answer.abstained is not None for answer in answers]
+            others = [flag for flag, text in zip(flagged, strings, strict=True) if fold(text) not in names]
+            print(
+                f"{predictor.metadata.version}: {len(flagged)} {kind}s, unfamiliar {sum(flagged) / len(flagged):.3f}; "
+                f"{len(others)} that are no names of the data {sum(others) / len(others):.3f}"
+            )
 
 
 def main() -> None:
@@ -79,6 +102,7 @@ def main() -> None:
     parser.add_argument("bundles", nargs="+", type=Path)
     predictors = [Predictor.load(path) for path in parser.parse_args().bundles]
     print_everyday(predictors)
+    print_unfamiliar(predictors)
     cores = read_cores()
     for language in LANGUAGES:
         names = cores[language][:MOST_COMMON]

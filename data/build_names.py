@@ -16,7 +16,7 @@ from pathlib import Path
 from cleaning import Entry, Lists, Removal, drop_doubtful, resolve_by_cores, resolve_by_spelling, why_no_name
 from native import add_native
 from no_names import KINDS as NO_NAMES
-from readers import read, read_given_names_of_people, read_registered_surnames
+from readers import read, read_names_of_people, read_registered_surnames
 from report import render
 from romanise import fold, n_marks, romanise, tidy
 from sources import LABELS, Kind, Source, is_core, sources_of
@@ -124,7 +124,7 @@ def write_outliers(out: Path) -> None:
     """Write strings that are no names: words but for those that are names here or to everyone, and other kinds."""
     lists = [path.read_text(encoding="utf-8") for folder in FOLDERS.values() for path in (out / folder).glob("*.txt")]
     known = {name for text in lists for name in text.splitlines()} | set(read_everyday(HERE / "everyday.tsv"))
-    names = {fold(name) for name in known | read_given_names_of_people() | read_registered_surnames()}
+    names = {fold(name) for name in known | read_names_of_people() | read_registered_surnames()}
     strings = {
         **{path.stem: _without(names, path) for path in (HERE / "outliers").glob("*.txt")},  # those by hand stay
         **{language.lower(): words for language, words in collect_words(names).items()},

@@ -36,6 +36,7 @@ PERSON = re.compile(
 )
 LEAST_BEARERS = 2  # one bearer is one person
 LEAST_NAMESAKES = 3  # of people, so that a first word is a given name and no slip
+LEAST_RELATIVES = 10  # of people, so that a surname is met as such and not as the word that it is, too
 LEAST_SHARE = 0.5  # of all bearers, if every label's people were as many
 REGISTERS = [f"@zxcvbn-ts/language-{code}" for code in ("de", "en", "es-es", "fi", "nl-be", "pl")]
 MOST_REGISTERED = 2000  # surnames of a register, which are no mere words even where no list here has them
@@ -170,9 +171,11 @@ def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], Counter
     return first, last, sizes
 
 
-def read_given_names_of_people() -> set[str]:
-    """Return the first words by which several people of the English Wikipedia are called, whatever their nation."""
-    return {word for word, counts in _people()[0].items() if counts.total() >= LEAST_NAMESAKES}
+def read_names_of_people() -> set[str]:
+    """Return first words and surnames that several people of the English Wikipedia have, whatever their nation."""
+    first, last, _ = _people()
+    least = ((first, LEAST_NAMESAKES), (last, LEAST_RELATIVES))
+    return {word for table, n in least for word, counts in table.items() if counts.total() >= n}
 
 
 def read_registered_surnames() -> set[str]:

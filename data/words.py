@@ -11,9 +11,9 @@ from fetch import npm_package
 from readers import CORES
 from romanise import fold
 
-MOST = 1500  # words of a language
+MOST = 3300  # words of a language
 MOST_UNRANKED = 2700  # of one whose lists do not tell which are common
-MOST_COMMON = 1300  # of a list by frequency, before it is thinned
+MOST_COMMON = 3000  # of a list by frequency, before it is thinned
 DEPTH = 8000  # of such a list: what stands further down is rare or foreign
 RANKED = "zxcvbn"
 WRONG_LETTERS = {"Turkish": set("ýþţð")}  # of another encoding
