@@ -144,8 +144,10 @@ def test_common_names_are_familiar(predictor: Predictor, name: str) -> None:
     assert predictor.predict([name])[0].abstained is None
 
 
-def test_training_names_are_familiar(predictor: Predictor, split: Split) -> None:
-    assert not any(answer.abstained for answer in predictor.predict(split.train.spellings[::20]))
+def test_names_of_the_data_are_familiar_held_out_or_not(predictor: Predictor, split: Split) -> None:
+    assert split.given
+    for part in (split.train, split.test, split.given.train, split.given.validation):
+        assert not any(answer.abstained for answer in predictor.predict(part.spellings[::20]))
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,9 @@ def test_training_names_are_familiar(predictor: Predictor, split: Split) -> None
         "#N/A",
         "null",
         "first name",
+        "Name",
+        "not available",
+        "nothing works",
         "although",
         "a@b.org",
     ],
