@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.utils import Ids, log_softmax
 
-KEPT_NAMES = 0.975
+KEPT_NAMES = 0.985
 """Share of the validation names that abstention is to leave alone."""
 
 N_LENGTH_CLASSES = 8
