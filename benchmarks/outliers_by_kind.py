@@ -14,7 +14,7 @@ import numpy as np
 from model.artifacts import DataIdentity
 from model.constants import OUTLIER_FOLDER
 from model.data.corpus import Corpus, load_corpus
-from model.data.label_folder import read_files
+from model.data.label_folder import read_strings
 from model.data.splitting import split_corpus
 from model.export import save_bundle
 from model.prediction import Predictor
@@ -27,11 +27,6 @@ FOLDS = (
     ("English words", "english", "finnish", "german", "italian", "russian",
      "emails", "job_titles", "markup", "phones", "places", "products"),
 )  # fmt: skip
-
-
-def read_kinds(names: Path) -> dict[str, list[str]]:
-    """Return the folded strings of each file of outliers beside a folder of names."""
-    return read_files(names.resolve().parent / OUTLIER_FOLDER, as_is=True).names
 
 
 def train_without(corpus: Corpus, left_out: set[str], epochs: int | None) -> tuple[Predictor, float]:
@@ -57,10 +52,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=NAMES)
     parser.add_argument("--epochs", type=int, help="instead of the default of a training")
     arguments = parser.parse_args()
-    corpus, kinds = load_corpus(arguments.data), read_kinds(arguments.data)
+    corpus = load_corpus(arguments.data)
+    kinds = read_strings(arguments.data.resolve().parent / OUTLIER_FOLDER)
     print("| kind that training did not see | strings | flagged | test names flagged |\n| --- | ---: | ---: | ---: |")
     for fold in FOLDS:
-        strings = {kind: sorted(set(kinds[kind]) & set(corpus.outliers)) for kind in fold if kind in kinds}
+        strings = {kind: sorted(kinds[kind] & set(corpus.outliers)) for kind in fold if kind in kinds}
         left_out = {text for found in strings.values() for text in found}
         predictor, of_names = train_without(corpus, left_out, arguments.epochs)
         for kind, found in strings.items():

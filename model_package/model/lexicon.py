@@ -110,10 +110,10 @@ class Lexicon:
 
     def lists_as_outlier(self, text: str) -> bool:
         """Tell whether a folded text is listed as no name, or all of its words are, and the text not as a name."""
-        words = text.split()
-        if len(words) > 1 and text not in self and all(_find(self._outliers, word) is not None for word in words):
+        if _find(self._outliers, text) is not None:
             return True
-        return _find(self._outliers, text) is not None
+        words = text.split()
+        return len(words) > 1 and all(_find(self._outliers, word) is not None for word in words) and text not in self
 
     def leniency(self, name: str) -> float:
         """Return how many logits less familiar than others a folded name may be: any number if all words are listed."""

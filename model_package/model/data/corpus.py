@@ -77,7 +77,7 @@ def build_corpus(folder: Path, found: FolderNames, reading: Reading) -> Corpus:
     warnings += tuple(sentence for name in FOLDERS_BESIDE for sentence in describe_ignored(beside / name))
     given = _load_given(beside / GIVEN_FOLDER, names.labels, small, reading)
     known = {*names.names, *(given.names if given else ())}
-    outliers = tuple(sorted(read_strings(beside / OUTLIER_FOLDER) - known))
+    outliers = tuple(sorted(set().union(*read_strings(beside / OUTLIER_FOLDER).values()) - known))
     variants = load_variants(beside / VARIANT_FOLDER, [part for part in (names, given) if part], small)
     known.update(outliers)
     names, given = add_variants(names, variants, known), given and add_variants(given, variants, known)

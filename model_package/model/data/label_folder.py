@@ -80,10 +80,11 @@ def read_files(folder: Path, *, as_is: bool = False) -> FolderNames:
     return FolderNames(names, spellings, tuple(_describe_records(file) for file in files if file.records))
 
 
-def read_strings(folder: Path) -> set[str]:
-    """Return the folded strings of all `*.txt` of a folder that need not be there, whatever they look like."""
+def read_strings(folder: Path) -> dict[str, set[str]]:
+    """Return by file the folded strings of all `*.txt` of a folder that need not be there, whatever they look like."""
     return {
-        unmark(_normalize_line(path, number, line)) for path in label_files(folder) for number, line in _lines(path)
+        path.stem: {unmark(_normalize_line(path, number, line)) for number, line in _lines(path)}
+        for path in label_files(folder)
     }
 
 
