@@ -137,7 +137,7 @@ def _build_lexicon(split: Split, config: SamplingConfig, reader: NameReader) -> 
         [unmark(reader.read_normalized(name)) for part, _ in parts for name in part.names],
         np.concatenate([part.label_ids for part, _ in parts]),
         np.concatenate([share * part.weights(config.emphasis) for part, share in parts]),
-        [unmark(reader.read_normalized(text)) for texts in split.outliers for text in texts],
+        [reader.read_normalized(text) for texts in split.outliers for text in texts],
     )
 
 

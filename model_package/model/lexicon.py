@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from model.artifacts import Bundle
 from model.constants import KNOWN_FILE
 from model.errors import BundleError
-from model.utils import Ids, joint_of, main_script
+from model.utils import Ids, joint_of, main_script, unmark
 
 _TENSORS = {
     "hashes": np.uint64,
@@ -55,9 +55,11 @@ class Lexicon:
     ) -> Self:
         """Return the lexicon of folded names (N,), each with a label and how often it is met under it, on average once.
 
-        A word of a name of several is listed too, without a label unless it is a name by itself. Outliers are folded
-        strings; one that is a name nevertheless is left out.
+        A word of a name of several is listed too, without a label unless it is a name by itself. Outliers are
+        normalized strings; one that is a name without its marks is listed with them, one that has none is left out.
         """
+        known = set(names)
+        outliers = {text if (folded := unmark(text)) in known else folded for text in outliers} - known
         words = sorted({word for name in names if " " in name for word in name.split()})
         hashes, rows = np.unique(_hash_all([*names, *words]), return_inverse=True)
         n_labels = int(label_ids.max(initial=-1)) + 1
@@ -66,7 +68,7 @@ class Lexicon:
         owners = pairs // max(1, n_labels)
         ends = np.cumsum(np.bincount(owners, minlength=len(hashes)))
         gains = np.log1p(met / _UNLISTED)
-        return cls(hashes, ends, pairs % max(1, n_labels), gains, np.setdiff1d(_hash_all(outliers), _hash_all(names)))
+        return cls(hashes, ends, pairs % max(1, n_labels), gains, np.unique(_hash_all(outliers)))
 
     def to_bytes(self) -> bytes:
         """Return the content of KNOWN_FILE."""
@@ -109,11 +111,17 @@ class Lexicon:
         return self._find(name) is not None
 
     def lists_as_outlier(self, text: str) -> bool:
-        """Tell whether a folded text is listed as no name, or all of its words are, and the text not as a name."""
-        if _find(self._outliers, text) is not None:
+        """Tell whether a normalized text is listed as no name, or all of its words are, and the text not as a name."""
+        folded = unmark(text)
+        if self._has_outlier(text, folded):
             return True
-        words = text.split()
-        return len(words) > 1 and all(_find(self._outliers, word) is not None for word in words) and text not in self
+        words, bare = text.split(), folded.split()
+        is_parallel = len(words) == len(bare) > 1  # unless signs of their own are gone
+        return is_parallel and all(map(self._has_outlier, words, bare)) and folded not in self
+
+    def _has_outlier(self, text: str, folded: str) -> bool:
+        found = _find(self._outliers, folded)
+        return found is not None or (text != folded and _find(self._outliers, text) is not None)
 
     def leniency(self, name: str) -> float:
         """Return how many logits less familiar than others a folded name may be: any number if all words are listed."""

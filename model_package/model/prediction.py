@@ -204,7 +204,7 @@ class Predictor:
             return min(familiarity, threshold - 1)  # digits or symbols that next to no training name holds
         if offsets := self.metadata.familiarity_offsets.get(main_script(text)):
             familiarity -= offsets[length_class(len(text))]
-        if lexicon and self._lexicon.lists_as_outlier(folded):
+        if lexicon and self._lexicon.lists_as_outlier(text):
             return min(familiarity, threshold - 1)
         if lexicon and threshold > familiarity >= threshold - self._lexicon.leniency(folded):
             return threshold

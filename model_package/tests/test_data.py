@@ -11,6 +11,7 @@ from model.data.dataset import Dataset, build_dataset, load_dataset
 from model.data.description import describe_data
 from model.data.splitting import split_corpus, split_dataset
 from model.errors import DataError
+from model.utils import unmark
 
 LETTERS = "abcdefghijkl"
 
@@ -188,6 +189,15 @@ def test_given_names_and_outliers_are_read_from_beside_the_names(tmp_path: Path)
     assert corpus.given.labels == ("A", "B")
     assert [corpus.given.labels[i] for i in corpus.given.label_ids] == ["B", "B"]
     assert corpus.outliers == ("house",)  # a name is none
+
+
+def test_an_outlier_keeps_its_marks_beside_a_name_that_has_none(tmp_path: Path) -> None:
+    words = "xá\nyä\nyán\nhåll\n".encode()
+    corpus = load_corpus(_corpus_folder(tmp_path, given_names={"B": "Yán\nYan\n".encode()}, outliers={"words": words}))
+    assert corpus.outliers == ("hall", "håll", "xá", "yä")  # xa and ya are names, and so is yán
+    train, _, test = split_corpus(corpus, seed=0).outliers
+    assert {*train, *test} == set(corpus.outliers)
+    assert not {*map(unmark, train)} & {*map(unmark, test)}
 
 
 def test_a_folder_called_given_names_does_not_stand_beside_itself(tmp_path: Path) -> None:

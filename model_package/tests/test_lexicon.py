@@ -176,6 +176,14 @@ def test_a_text_of_words_that_are_no_names_is_none() -> None:
     assert lexicon.leniency("ann table chair") == 0
 
 
+def test_a_marked_word_is_not_the_name_that_it_would_be_without_marks() -> None:
+    lexicon = Lexicon.build(["fran", "lasa"], np.array([0, 1]), np.ones(2), ["från", "läsa", "fran", "många"])
+    for text in ("från", "läsa", "många", "manga", "från många", "läsa manga"):
+        assert lexicon.lists_as_outlier(text)
+    for text in ("fran", "lasa", "frán", "fran lasa", "läsa lasa"):
+        assert not lexicon.lists_as_outlier(text)
+
+
 def test_an_empty_lexicon_holds_nothing() -> None:
     lexicon = Lexicon.build([], np.zeros(0, dtype=np.int64), np.zeros(0))
     assert "a" not in lexicon

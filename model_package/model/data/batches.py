@@ -13,7 +13,7 @@ from model.data.dataset import Dataset, Ranked
 from model.data.outliers import letters_of, training_outliers
 from model.data.splitting import Split
 from model.errors import ConfigError
-from model.frames import unframe
+from model.name_reader import NameReader
 from model.token_sequences import TokenSequences
 from model.utils import Ids, build_vocabulary, script_of, unmark
 
@@ -129,7 +129,7 @@ class BatchSampler:
         self._vocabulary = build_vocabulary(characters, scripts)
         self._stand_ins = np.array([self._vocabulary.get(script_of(c), UNKNOWN_ID) for c in characters])
         self._letters = letters_of(characters)
-        self._listed = [unframe(text) for text in split.outliers[0]]  # as the network reads them
+        self._listed = list(map(NameReader(characters, scripts).read_normalized, split.outliers[0]))
         parts = (split.train, split.given.train) if split.given else (split.train,)
         self._known = {text for part in parts for text in part.names + part.spellings}
         self._known |= {variant for part in parts for variants in part.variants for variant in variants}

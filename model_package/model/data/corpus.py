@@ -11,6 +11,7 @@ from model.data.dataset import Dataset, Ranked, build_dataset, dedupe, small_lab
 from model.data.label_folder import FolderNames, check_labels, describe_ignored, read_files, read_folder, read_strings
 from model.data.variants import add_variants, load_variants
 from model.errors import DataError
+from model.utils import unmark
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Corpus:
     """The names, and what may stand beside their folder.
 
     `given` has the labels of `names` and holds what goes with a name to make a full one; a label may have none.
-    `outliers` are folded strings that are of no label. `warnings` are sentences for a person.
+    `outliers` are normalized strings that are of no label, with their marks and without. One that is a name without its
+    marks is there with them alone. `warnings` are sentences for a person.
     """
 
     names: Dataset
@@ -75,17 +77,31 @@ def build_corpus(folder: Path, found: FolderNames, reading: Reading) -> Corpus:
         return Corpus(names, warnings=warnings)
     beside = folder.resolve().parent
     warnings += tuple(sentence for name in FOLDERS_BESIDE for sentence in describe_ignored(beside / name))
-    given = _load_given(beside / GIVEN_FOLDER, names.labels, small, reading)
-    known = {*names.names, *(given.names if given else ())}
-    outliers = tuple(sorted(set().union(*read_strings(beside / OUTLIER_FOLDER).values()) - known))
-    variants = load_variants(beside / VARIANT_FOLDER, [part for part in (names, given) if part], small)
-    known.update(outliers)
+    given_found = read_files(beside / GIVEN_FOLDER, as_is=reading.as_is).spellings
+    given = _build_given(beside / GIVEN_FOLDER, given_found, names.labels, small, reading)
+    parts = [part for part in (names, given) if part]
+    known = {name for part in parts for name in part.names}
+    known.update(*kept.values(), *given_found.values())
+    outliers = _load_outliers(beside / OUTLIER_FOLDER) - known
+    variants = load_variants(beside / VARIANT_FOLDER, parts, small)
+    known |= outliers
     names, given = add_variants(names, variants, known), given and add_variants(given, variants, known)
-    return Corpus(names, given, outliers, warnings)
+    return Corpus(names, given, tuple(sorted(outliers)), warnings)
 
 
-def _load_given(folder: Path, labels: tuple[str, ...], small: Collection[str], reading: Reading) -> Dataset | None:
-    found = read_files(folder, as_is=reading.as_is).spellings
+def _load_outliers(folder: Path) -> set[str]:
+    """Return the strings of all files, with their marks and without."""
+    listed = set().union(*read_strings(folder).values())
+    return listed | set(map(unmark, listed))
+
+
+def _build_given(
+    folder: Path,
+    found: Mapping[str, list[str]],
+    labels: tuple[str, ...],
+    small: Collection[str],
+    reading: Reading,
+) -> Dataset | None:
     names_by_label = {label: names for label, names in found.items() if names and label not in small}
     check_labels(folder, names_by_label, labels)
     return dedupe(labels, names_by_label, reading.ranked) if names_by_label else None

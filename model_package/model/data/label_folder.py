@@ -81,9 +81,9 @@ def read_files(folder: Path, *, as_is: bool = False) -> FolderNames:
 
 
 def read_strings(folder: Path) -> dict[str, set[str]]:
-    """Return by file the folded strings of all `*.txt` of a folder that need not be there, whatever they look like."""
+    """Return by file the normalized strings of all `*.txt` of a folder that need not be there, whatever they are."""
     return {
-        path.stem: {unmark(_normalize_line(path, number, line)) for number, line in _lines(path)}
+        path.stem: {_normalize_line(path, number, line) for number, line in _lines(path)}
         for path in label_files(folder)
     }
 

@@ -1,5 +1,6 @@
 """Split a corpus into train, validation and test parts that share no string."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,10 +42,20 @@ def split_corpus(corpus: Corpus, seed: int) -> Split:
     if given and not len(given.train):  # a handful of given names is nothing to learn from
         given = None
     names, given = _part_variants([names, given] if given else [names])
-    shuffled = sorted(corpus.outliers, key=partial(_hash, seed))
+    return Split(names.train, names.validation, names.test, given, _split_outliers(corpus.outliers, seed))
+
+
+def _split_outliers(outliers: Sequence[str], seed: int) -> tuple[tuple[str, ...], ...]:
+    """Split 90/0/10, by what they are without their marks."""
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for text in outliers:
+        spellings[unmark(text)].append(text)
+    shuffled = sorted(spellings, key=partial(_hash, seed))
     tenth = -(-len(shuffled) // 10)
-    outliers = (tuple(shuffled[tenth:]), (), tuple(shuffled[:tenth]))
-    return Split(names.train, names.validation, names.test, given, outliers)
+    train, test = (
+        tuple(text for folded in part for text in spellings[folded]) for part in (shuffled[tenth:], shuffled[:tenth])
+    )
+    return train, (), test
 
 
 def split_dataset(dataset: Dataset, seed: int) -> Split:

@@ -36,5 +36,8 @@ def add_variants(dataset: Dataset, variants: Variants, known: Collection[str]) -
     keys = zip((dataset.labels[i] for i in dataset.label_ids.tolist()), dataset.names, strict=True)
     found = (variants.get(key, ()) for key in keys)
     return replace(
-        dataset, variants=tuple(tuple(sorted(text for text in texts if unmark(text) not in known)) for texts in found)
+        dataset,
+        variants=tuple(
+            tuple(sorted(text for text in texts if text not in known and unmark(text) not in known)) for texts in found
+        ),
     )
