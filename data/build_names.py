@@ -16,13 +16,13 @@ from pathlib import Path
 from cleaning import Entry, Lists, Removal, drop_doubtful, resolve_by_cores, resolve_by_spelling, why_no_name
 from native import add_native
 from no_names import KINDS as NO_NAMES
-from readers import read, read_names_of_people, read_registered_surnames
+from readers import read
 from report import render
-from romanise import fold, n_marks, romanise, tidy
-from sources import LABELS, Kind, Source, is_core, sources_of
+from romanise import fold, n_marks, plain, romanise, tidy
+from sources import CORE, LABELS, Kind, Source, is_common, is_core, sources_of
 from threadpoolctl import threadpool_limits
 from variants import write_variants
-from words import collect_words, read_everyday
+from words import KnownNames, collect_words, everyday_words, is_mere_word, read_everyday
 
 HERE = Path(__file__).parent
 ALPHABET_SHOWS = 100  # names that tell whether a list is in alphabetical order
@@ -42,20 +42,27 @@ def collect(kind: Kind) -> tuple[Lists, list[Removal]]:
         # the core leads, then lists that rank their names; the rest follows by the alphabet
         for source in sorted(sources_of(label, kind), key=lambda source: (not is_core(source), not source.ranked)):
             for name in _names_of(source, label, kind):
-                if reason := "" if is_core(source) else why_no_name(name, label, kind):
+                if reason := _why_out(name, source, label, kind):
                     removals.append(Removal(name, label, "", reason, (source.package,)))
                     continue
-                entry = lists[label].setdefault(fold(name), Entry(name, is_core(source)))
-                if not entry.in_core and n_marks(name) > n_marks(entry.spelling):
+                entry = lists[label].setdefault(fold(name), Entry(name, is_core(source), is_common(source)))
+                if not entry.is_common and n_marks(name) > n_marks(entry.spelling):
                     entry.spelling = name  # some registers write no marks
                 if source.package not in entry.packages:
                     entry.packages.append(source.package)
     return lists, removals
 
 
+def _why_out(name: str, source: Source, label: str, kind: Kind) -> str:
+    if is_common(source):
+        return ""
+    is_word = source.package != CORE and is_mere_word(name, kind)
+    return why_no_name(name, label, kind) or ("no name: a common word" if is_word else "")
+
+
 def _names_of(source: Source, label: str, kind: Kind) -> list[str]:
     raw = read(source, label, kind)
-    if is_core(source):
+    if is_common(source):
         return raw
     names = [tidy(spelling) for name in raw for spelling in romanise(name.strip(), label)]
     names = [name for name in names if name and re.search(source.keep if kind == "surnames" else "", name)]
@@ -65,7 +72,7 @@ def _names_of(source: Source, label: str, kind: Kind) -> list[str]:
 def cap(lists: Lists) -> None:
     """Thin out what is over the cap evenly along the alphabet; a core stays whole."""
     for entries in lists.values():
-        spare = [key for key, entry in entries.items() if not entry.in_core]
+        spare = [key for key, entry in entries.items() if not entry.is_common]
         room = CAP - (len(entries) - len(spare))
         kept = set(spare if len(spare) <= room else (spare[i * len(spare) // room] for i in range(room)))
         for key in spare:
@@ -124,9 +131,9 @@ def write_outliers(out: Path) -> None:
     """Write strings that are no names: words but for those that are names here or to everyone, and other kinds."""
     lists = [path.read_text(encoding="utf-8") for folder in FOLDERS.values() for path in (out / folder).glob("*.txt")]
     known = {name for text in lists for name in text.splitlines()} | set(read_everyday(HERE / "everyday.tsv"))
-    names = {fold(name) for name in known | read_names_of_people() | read_registered_surnames()}
+    names = KnownNames(known)
     strings = {
-        **{path.stem: _without(names, path) for path in (HERE / "outliers").glob("*.txt")},  # those by hand stay
+        **{path.stem: _without(names, path) for path in (HERE / "outliers").glob("*.txt")},  # those by hand
         **{language.lower(): words for language, words in collect_words(names).items()},
         **{kind: make() for kind, make in NO_NAMES.items()},
     }
@@ -134,10 +141,10 @@ def write_outliers(out: Path) -> None:
         write(out / "outliers" / f"{kind}.txt", "".join(f"{line}\n" for line in lines).encode())
 
 
-def _without(names: set[str], path: Path) -> list[str]:
-    """Return the lines of a file that are no names; readings of Han characters would fall together with other names."""
+def _without(names: KnownNames, path: Path) -> list[str]:
+    """Return the lines of a file that are no names, or hardly ones."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if not line.isascii() or fold(line) not in names]
+    return [line for line in lines if not names.has(line, everyday=plain(line) in everyday_words())]
 
 
 def table(header: str, rows: list[str]) -> bytes:

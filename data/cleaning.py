@@ -1,6 +1,7 @@
 """Which names stay under which label, and why the others go.
 
-Four steps, each of which accounts for every name it takes: no name, core, spelling, doubt. A core is never cleaned.
+Four steps, each of which accounts for every name it takes: no name, core, spelling, doubt. What was written by hand as
+common is never cleaned.
 """
 
 import csv
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from cleanlab.filter import find_label_issues
 from numpy.typing import NDArray
-from romanise import fold
+from romanise import fold, plain
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -63,11 +64,6 @@ FAULTS = {
 }  # fmt: skip
 
 
-def plain(name: str) -> str:
-    """Return a name without case and joiners, by which the same spelling is found."""
-    return "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) != "Cf").casefold()
-
-
 def read_misplaced(path: Path) -> dict[tuple[str, str], dict[str, str]]:
     """Return why entries that a reader judged are not names of their label, by label and kind, by plain name."""
     found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
@@ -83,10 +79,11 @@ MISPLACED = read_misplaced(Path(__file__).parent / "misplaced.tsv")
 
 @dataclass
 class Entry:
-    """One name under one label: its spelling, whether it is in the core, and the packages that hold it."""
+    """One name under one label: its spelling, whether it is in the core, or common, and the packages that hold it."""
 
     spelling: str
     in_core: bool = False
+    is_common: bool = False
     packages: list[str] = field(default_factory=list)
 
 
@@ -134,7 +131,7 @@ def resolve_by_cores(lists: Lists) -> Iterator[Removal]:
             if entry.in_core:
                 homes[key].append(label)
     for label, entries in lists.items():
-        for key in [key for key in entries if key in homes and label not in homes[key]]:
+        for key in [key for key, entry in entries.items() if key in homes and not entry.is_common]:
             yield removal(entries.pop(key), label, "|".join(homes[key]), "core: common elsewhere")
 
 
@@ -143,7 +140,7 @@ def resolve_by_spelling(lists: Lists) -> Iterator[Removal]:
     claims: dict[str, list[str]] = defaultdict(list)
     for label, entries in lists.items():
         for key, entry in entries.items():
-            if not entry.in_core:
+            if not entry.is_common:
                 claims[key].append(label)
     disputed = {key: labels for key, labels in claims.items() if len(labels) > 1}
     known = [(key, label) for label, entries in lists.items() for key in entries if key not in disputed]
@@ -169,7 +166,7 @@ def drop_doubtful(lists: Lists) -> Iterator[Removal]:
     suspected = find_label_issues(truth, probabilities, filter_by="both", n_jobs=1)
     for (key, label), own, row, suspect in zip(rows, truth, probabilities, suspected, strict=True):
         other = int(row.argmax())
-        if suspect and row[own] < DOUBTFUL and row[other] > CONFIDENT and not lists[label][key].in_core:
+        if suspect and row[own] < DOUBTFUL and row[other] > CONFIDENT and not lists[label][key].is_common:
             yield removal(lists[label].pop(key), label, labels[other], "doubt: confident learning")
 
 

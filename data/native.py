@@ -4,9 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from cleaning import MISPLACED, Entry, Lists, Removal, plain
+from cleaning import MISPLACED, Entry, Lists, Removal
 from readers import read
-from romanise import CYRILLIC_OF, fold, romanise, to_cyrillic
+from romanise import CYRILLIC_OF, fold, plain, romanise, to_cyrillic
 from sources import CORE, Kind, native_sources_of
 
 CAP = 1500  # most names in its own script a label may have
@@ -55,7 +55,7 @@ def add_native(kind: Kind, lists: Lists, removals: Iterable[Removal]) -> None:
         found: dict[str, Entry] = {}
         if label in CYRILLIC_OF:
             written = [(to_cyrillic(entry.spelling, label), entry) for entry in entries.values()]
-            found = {name.casefold(): Entry(name, False, entry.packages) for name, entry in written if name}
+            found = {name.casefold(): Entry(name, packages=entry.packages) for name, entry in written if name}
         for source in native_sources_of(label, kind):
             names = [_spell(name, label) for name in read(source, label, kind)]
             for name in names if source.ranked else sorted(names):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fetch import npm_package
+from romanise import fold
 from sources import CORE, LABELS, Kind, Source
 
 CORES = Path(__file__).parent / "cores"
@@ -35,8 +36,6 @@ PERSON = re.compile(
     r"(?!(?:Jr|Sr|[IVX]+|Júnior|Filho|Neto|Hanım)$)[^\W\d_]+(?:['-][^\W\d_]+)*)"
 )
 LEAST_BEARERS = 2  # one bearer is one person
-LEAST_NAMESAKES = 3  # of people, so that a first word is a given name and no slip
-LEAST_RELATIVES = 10  # of people, so that a surname is met as such and not as the word that it is, too
 LEAST_SHARE = 0.5  # of all bearers, if every label's people were as many
 REGISTERS = [f"@zxcvbn-ts/language-{code}" for code in ("de", "en", "es-es", "fi", "nl-be", "pl")]
 MOST_REGISTERED = 2000  # surnames of a register, which are no mere words even where no list here has them
@@ -171,10 +170,20 @@ def _people() -> tuple[dict[str, Counter[str]], dict[str, Counter[str]], Counter
     return first, last, sizes
 
 
-def read_names_of_people() -> set[str]:
-    """Return first words and surnames that several people of the English Wikipedia have, whatever their nation."""
+@cache
+def count_namesakes(kind: Kind) -> Counter[str]:
+    """Count the people of the English Wikipedia by folded first word or surname, whatever their nation."""
     first, last, _ = _people()
-    least = ((first, LEAST_NAMESAKES), (last, LEAST_RELATIVES))
+    counts: Counter[str] = Counter()
+    for name, nations in (last if kind == "surnames" else first).items():
+        counts[fold(name)] += nations.total()
+    return counts
+
+
+def read_names_of_people(n_namesakes: int, n_relatives: int) -> set[str]:
+    """Return first words and surnames that so many people of the English Wikipedia have, whatever their nation."""
+    first, last, _ = _people()
+    least = ((first, n_namesakes), (last, n_relatives))
     return {word for table, n in least for word, counts in table.items() if counts.total() >= n}
 
 

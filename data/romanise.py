@@ -112,6 +112,11 @@ def fold(name: str) -> str:
     return anyascii(name).casefold()
 
 
+def plain(name: str) -> str:
+    """Return a name without case and joiners, by which the same spelling is found."""
+    return "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) != "Cf").casefold()
+
+
 def n_marks(name: str) -> int:
     """Return how many letters of a spelling are not plain ones."""
     return sum(not c.isascii() for c in name)

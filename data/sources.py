@@ -6,6 +6,7 @@ from typing import Literal
 Kind = Literal["surnames", "given_names"]
 
 CORE = "core"  # the package name of what is written by hand: the cores and, rarer, more surnames
+COMMON = "common_given_names"
 GIVEN_NAMES = frozenset(["Faker", "mimesis", "@faker-js/faker", "japanese-personal-name-dataset", "habesha-names"])
 MOST_OF_REGISTER = 2000  # names taken of a list that counts bearers; the rest is rare ...
 MOST_OF_WIKIPEDIA = 1500  # ... or, where people are fewer, of doubtful origin
@@ -263,7 +264,13 @@ def sources_of(label: str, kind: Kind) -> list[Source]:
     if kind == "surnames":
         return [Source(CORE, kind, ranked=True), Source(CORE, "more_surnames"), *LABELS[label]]
     locales = dict.fromkeys(Source(s.package, s.locale) for s in LABELS[label] if s.package in GIVEN_NAMES)
-    return [Source(CORE, kind, ranked=True), Source(CORE, "more_given_names"), *locales, *GIVEN.get(label, [])]
+    by_hand = [Source(CORE, kind, ranked=True), Source(CORE, COMMON, ranked=True), Source(CORE, "more_given_names")]
+    return [*by_hand, *locales, *GIVEN.get(label, [])]
+
+
+def is_common(source: Source) -> bool:
+    """Return whether the list was written by hand of common names, which stay, whether or not others have them too."""
+    return is_core(source) or (source.package == CORE and source.locale == COMMON)
 
 
 def is_core(source: Source) -> bool:

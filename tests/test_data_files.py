@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model.prediction import Predictor
-from model.utils import fold
+from model.utils import fold, normalize, unmark
 
 DATA = Path(__file__).parents[1] / "data"
 FOLDERS = {"surnames": DATA / "names", "given_names": DATA / "given_names"}
@@ -130,10 +130,29 @@ def test_every_label_is_large_enough() -> None:
 
 
 def test_no_listed_outlier_is_a_name() -> None:
-    listed = {text: kind for kind, strings in _lists(DATA / "outliers").items() for text in map(fold, strings)}
-    names = {fold(name) for folder in FOLDERS.values() for names in _lists(folder).values() for name in names}
-    names |= {fold(row["name"]) for row in _everyday()}
+    """A word with marks is none where only the same letters without them are a name."""
+    listed = {normalize(text): kind for kind, strings in _lists(DATA / "outliers").items() for text in strings}
+    spelled = {normalize(name) for folder in FOLDERS.values() for names in _lists(folder).values() for name in names}
+    spelled |= {normalize(row["name"]) for row in _everyday()}
+    names = spelled | set(map(unmark, spelled))
     assert not {text: listed[text] for text in names & listed.keys()}
+
+
+def test_common_given_names_stay_whoever_has_them_too() -> None:
+    lists, cores = _lists(FOLDERS["given_names"]), _lists(DATA / "cores" / "given_names")
+    common = _lists(DATA / "cores" / "common_given_names")
+    assert sum(map(len, common.values())) > 10_000
+    for label, names in common.items():
+        assert not set(names) & set(cores[label]), label
+        assert set(map(fold, names)) <= set(map(fold, lists[label])), label
+    assert {"Spanish", "French", "Portuguese", "German"} <= {
+        label for label, names in lists.items() if "Victor" in names or "Víctor" in names
+    }
+
+
+@pytest.mark.parametrize("word", ["With", "From", "Have", "Been", "Pour"])
+def test_a_word_that_is_said_every_day_is_no_name_for_being_a_rare_one(word: str) -> None:
+    assert not [label for folder in FOLDERS.values() for label, names in _lists(folder).items() if word in names]
 
 
 def test_outliers_are_of_many_kinds_and_stay_small() -> None:
