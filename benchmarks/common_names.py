@@ -9,14 +9,16 @@ from collections import defaultdict
 from pathlib import Path
 
 from model.prediction import Predictor
-from model.utils import fold
+from model.utils import clean, fold
 
 LISTS = tuple(Path(__file__).parents[1] / "data" / folder for folder in ("names", "given_names"))
 CORES = Path(__file__).parents[1] / "data" / "cores" / "surnames"
 EVERYDAY = Path(__file__).parents[1] / "data" / "everyday.tsv"
 PEOPLE = Path(__file__).parents[1] / "data" / "people.tsv"
 MORE_PEOPLE = Path(__file__).parents[1] / "data" / "more_people.tsv"
+UNTOUCHED_PEOPLE = Path(__file__).parents[1] / "data" / "untouched_people.tsv"
 UNFAMILIAR = Path(__file__).parents[1] / "data" / "unfamiliar.tsv"
+UNTOUCHED_STRINGS = Path(__file__).parents[1] / "data" / "untouched_strings.tsv"
 FRAMES = (
     "{}.", '"{}"', "({})", "{}*", "Dr. {}", "Mr {}", "{} Jr.", "J. R. {}", "{}, M.", "{} M", "{} (note)",
     "Prof. Dr. {}",
@@ -73,26 +75,28 @@ def print_everyday(predictors: list[Predictor]) -> None:
     truths = [row[2] for row in marked]
     print_shares(predictors, "everyday surnames with marks", [row[1] for row in marked], truths)
     print_shares(predictors, "the same without", [fold(row[1]) for row in marked], truths)
-    for title, path in (("people", PEOPLE), ("more people", MORE_PEOPLE)):
+    for title, path in (("people", PEOPLE), ("more people", MORE_PEOPLE), ("untouched people", UNTOUCHED_PEOPLE)):
         people = read_rows(path)
         print_shares(predictors, title, [row[1] for row in people], [row[2] for row in people])
 
 
-def print_unfamiliar(predictors: list[Predictor]) -> None:
+def print_unfamiliar(predictors: list[Predictor], strings_of: Path) -> None:
     """Print how many strings of each kind have no label or are unfamiliar, with and without names of the data."""
     texts: dict[str, list[str]] = defaultdict(list)
-    with UNFAMILIAR.open(encoding="utf-8") as file:
+    with strings_of.open(encoding="utf-8") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             texts[row["kind"]].append(row["text"])
-    names = {fold(line) for folder in LISTS for path in folder.glob("*.txt") for line in path.open(encoding="utf-8")}
+    names = {clean(line) for folder in LISTS for path in folder.glob("*.txt") for line in path.open(encoding="utf-8")}
+    names = set(map(str.casefold, names)) | set(map(fold, names))
     for predictor in predictors:
         for kind, strings in texts.items():
             answers = predictor.predict_each(strings, top_k=1)
             flagged = [isinstance(answer, str) or answer.abstained is not None for answer in answers]
-            others = [flag for flag, text in zip(flagged, strings, strict=True) if fold(text) not in names]
+            others = [flag for flag, text in zip(flagged, strings, strict=True) if clean(text).casefold() not in names]
             print(
-                f"{predictor.metadata.version}: {len(flagged)} {kind}s, unfamiliar {sum(flagged) / len(flagged):.3f}; "
-                f"{len(others)} that are no names of the data {sum(others) / len(others):.3f}"
+                f"{predictor.metadata.version}, {strings_of.stem}: {len(flagged)} {kind}s, "
+                f"unfamiliar {sum(flagged) / len(flagged):.3f}; {len(others)} that are no names of the data "
+                f"{sum(others) / len(others):.3f}"
             )
 
 
@@ -102,7 +106,8 @@ def main() -> None:
     parser.add_argument("bundles", nargs="+", type=Path)
     predictors = [Predictor.load(path) for path in parser.parse_args().bundles]
     print_everyday(predictors)
-    print_unfamiliar(predictors)
+    for path in (UNFAMILIAR, UNTOUCHED_STRINGS):
+        print_unfamiliar(predictors, path)
     cores = read_cores()
     for language in LANGUAGES:
         names = cores[language][:MOST_COMMON]

@@ -137,8 +137,10 @@ def write_outliers(out: Path) -> None:
         **{language.lower(): words for language, words in collect_words(names).items()},
         **{kind: make() for kind, make in NO_NAMES.items()},
     }
+    # İnce is small as ince, and İnç without its marks as inc
+    dotted = {text for name in known if "İ" in name for text in (plain(name).replace("i\u0307", "i"), fold(name))}
     for kind, lines in strings.items():
-        write(out / "outliers" / f"{kind}.txt", "".join(f"{line}\n" for line in lines).encode())
+        write(out / "outliers" / f"{kind}.txt", "".join(f"{line}\n" for line in lines if line not in dotted).encode())
 
 
 def _without(names: KnownNames, path: Path) -> list[str]:

@@ -80,12 +80,12 @@ class _Spellings:
     """Names with and without their marks."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._spelled = frozenset(map(plain, names))
+        self._spelled = frozenset(map(_undotted, names))
         self._folded = frozenset(map(_bare, self._spelled))
 
     def __contains__(self, word: str) -> bool:
         """Tell whether a name is spelled like a word; a word without marks is a name with marks, too."""
-        text = plain(word)
+        text = _undotted(word)
         return text in self._spelled or (_bare(text) == text and text in self._folded)
 
 
@@ -125,6 +125,11 @@ def _everyday_words_of(source: str) -> frozenset[str]:
 def _core_names() -> frozenset[str]:
     paths = (path for folder in CORES.iterdir() if folder.name != "words" for path in folder.glob("*.txt"))
     return frozenset(plain(name) for path in paths for name in path.read_text("utf-8").splitlines())
+
+
+def _undotted(text: str) -> str:
+    """Return a text without case, of which Turkish dots are a part."""
+    return plain(text).replace("ı", "i")
 
 
 def _bare(text: str) -> str:

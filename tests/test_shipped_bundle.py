@@ -109,6 +109,7 @@ def test_it_knows_names_that_nobody_doubts(predictor: Predictor, name: str, labe
         ("LeBron James", "English"),
         ("Stephen Hawking", "English"),
         ("习近平", "Chinese"),
+        ("Fran", "Croatian"),
     ],
 )
 def test_it_reads_names_as_people_type_them(predictor: Predictor, name: str, label: str) -> None:
@@ -164,6 +165,13 @@ def test_names_of_the_data_are_familiar_held_out_or_not(predictor: Predictor, sp
         "Name",
         "not available",
         "nothing works",
+        "with",
+        "from",
+        "från",
+        "für",
+        "très",
+        "John Doe",
+        "张三",
         "although",
         "a@b.org",
     ],

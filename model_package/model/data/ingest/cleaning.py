@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from model.constants import MIN_NAMES_PER_LABEL
@@ -11,7 +11,7 @@ from model.data.label_folder import AS_IS, is_label
 from model.data.line_checks import find_defect, find_suspicion, holds_separator_or_digit
 from model.data.manifest import MAX_PLACES, Refused
 from model.errors import DataError
-from model.utils import clean, fold_cleaned
+from model.utils import clean, fold_cleaned, normalize_cleaned
 
 _MAX_LABELS = 10_000
 BAD_LABEL = "a label that cannot name a file"
@@ -89,8 +89,8 @@ class Cleaned:
         return self.taken - sum(map(len, self.names.values()))
 
 
-def clean_rows(rows: Iterable[Row], *, as_is: bool) -> Cleaned:
-    """Sort rows into names and refusals.
+def clean_rows(rows: Iterable[Row], *, as_is: bool, key: Callable[[str], str] = fold_cleaned) -> Cleaned:
+    """Sort rows into names and refusals; of those with one key, the first is taken.
 
     Raises:
         DataError: most rows, or most of a label, are no names (unless `as_is`); or there are more labels than any
@@ -113,14 +113,14 @@ def clean_rows(rows: Iterable[Row], *, as_is: bool) -> Cleaned:
         else:
             cleaned.taken += 1
             spelling = clean(row.text)
-            cleaned.names.setdefault(label, {}).setdefault(fold_cleaned(spelling), spelling)
+            cleaned.names.setdefault(label, {}).setdefault(key(spelling), spelling)
     _refuse_tables(everything, by_label)
     return cleaned
 
 
 def clean_strings(rows: Iterable[Row]) -> Cleaned:
-    """Sort rows of strings that need be no names, such as outliers, into those that can be read and refusals."""
-    return clean_rows((row._replace(problem="") for row in rows), as_is=True)
+    """Sort rows of strings that need be no names, such as outliers, which keep their marks."""
+    return clean_rows((row._replace(problem="") for row in rows), as_is=True, key=normalize_cleaned)
 
 
 def clean_variants(rows: Iterable[Row]) -> Cleaned:

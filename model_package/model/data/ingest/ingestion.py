@@ -27,7 +27,7 @@ from model.data.snapshots import (
 )
 from model.errors import DataError
 from model.files import as_text
-from model.utils import fold
+from model.utils import fold, normalize
 
 Labels = dict[str, dict[str, str]]
 """The spelling of each name by label and folded form, most common first."""
@@ -232,13 +232,14 @@ def _variants_of_names(parts: Mapping[str, Labels]) -> Labels:
 
 def _fold_parts(parts: Mapping[str, Mapping[str, list[str]]]) -> dict[str, Labels]:
     return {
-        part: {label: {_fold_line(line): line for line in lines} for label, lines in labels.items()}
+        part: {label: {_key(part, line): line for line in lines} for label, lines in labels.items()}
         for part, labels in parts.items()
     }
 
 
-def _fold_line(line: str) -> str:
-    return "\t".join(map(fold, line.split("\t")))
+def _key(part: str, line: str) -> str:
+    """Return what two lines of one name have in common; outliers keep their marks."""
+    return "\t".join(map(normalize if part == OUTLIER_FOLDER else fold, line.split("\t")))
 
 
 def _count_labels(after: Labels, before: Labels) -> dict[str, LabelCount]:
